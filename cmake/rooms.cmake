@@ -1,0 +1,40 @@
+# A room is one folder of src/: a static library `lichen_<room>` of its *.cc files, and one test
+# program `lichen_<room>_test` of its *_test.cc files.
+#
+#   lichen_room(entropy DEPS base LIBS xxhash)
+#
+# DEPS name other rooms, LIBS external link targets.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+if(LICHEN_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+function(lichen_room room)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(lichen_${room} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(lichen_${room} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(lichen_${room} ${scope} ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(lichen_${room} ${scope} fmt::fmt Threads::Threads ${ARG_LIBS})
+  foreach(dep ${ARG_DEPS})
+    target_link_libraries(lichen_${room} ${scope} lichen_${dep})
+  endforeach()
+  if(LICHEN_BUILD_TESTS AND tests)
+    add_executable(lichen_${room}_test ${tests})
+    target_link_libraries(lichen_${room}_test PRIVATE lichen_${room} GTest::gmock_main)
+    target_compile_definitions(lichen_${room}_test PRIVATE
+      LICHEN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LICHEN_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${room} COMMAND lichen_${room}_test)
+    set_tests_properties(${room} PROPERTIES TIMEOUT 1200)
+  endif()
+endfunction()
