@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace lichen {
 
@@ -46,5 +47,34 @@ constexpr int64_t GdnQuotient(int64_t x, int64_t multiplier, int64_t norm) {
   return FloorDiv(2 * x * multiplier + norm, 2 * norm);
 }
 static_assert(GdnQuotient(-3, 1, 2) == -1 && GdnQuotient(3, 1, 2) == 2);
+
+// Inclusive bounds of an integer tensor's raw values; unused (0, 0) in a FloatNet.
+struct ValueRange {
+  int64_t min = 0;
+  int64_t max = 0;
+  bool operator==(const ValueRange&) const = default;
+  int64_t MaxAbs() const { return -min > max ? -min : max; }
+  bool Contains(const ValueRange& other) const { return min <= other.min && other.max <= max; }
+};
+
+// Parameters of Requantise() per channel. Each vector has one element per channel, or one for all.
+// The result is saturated to the range that the user of the struct names.
+struct ChannelRequant {
+  std::vector<int64_t> multiplier = {1};
+  std::vector<uint8_t> pre_shift = {0};
+  std::vector<int64_t> bias = {0};
+  uint8_t post_shift = 0;
+  bool operator==(const ChannelRequant&) const = default;
+
+  Requant At(size_t channel, ValueRange range) const {
+    const auto pick = [channel](const auto& v) { return v[v.size() == 1 ? 0 : channel]; };
+    return {.multiplier = pick(multiplier),
+            .pre_shift = pick(pre_shift),
+            .bias = pick(bias),
+            .post_shift = post_shift,
+            .min = range.min,
+            .max = range.max};
+  }
+};
 
 }  // namespace lichen

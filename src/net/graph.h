@@ -11,6 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/geometry.h"
+#include "base/requantise.h"
+
 namespace lichen {
 
 enum class OpKind : uint8_t {
@@ -38,42 +41,11 @@ struct TensorId {
   bool operator==(const TensorId&) const = default;
 };
 
-// Inclusive bounds of an integer tensor's raw values; unused (0, 0) in a FloatNet.
-struct ValueRange {
-  int64_t min = 0;
-  int64_t max = 0;
-  bool operator==(const ValueRange&) const = default;
-  int64_t MaxAbs() const { return -min > max ? -min : max; }
-  bool Contains(const ValueRange& other) const { return min <= other.min && other.max <= max; }
-};
-
 struct TensorInfo {
   std::string name;  // names the file of `lichen run --dump`; [A-Za-z0-9_.-]+, unique in the model
   int64_t channels = 0;
   ValueRange range;
   std::vector<double> scale = {1.0};  // real = raw * scale; one value, or one per channel
-};
-
-// How a node reads pixels. Fields that an operator does not use keep their defaults.
-struct Geometry {
-  int32_t kernel_h = 1;
-  int32_t kernel_w = 1;
-  int32_t stride_h = 1;
-  int32_t stride_w = 1;
-  // Zero rows and columns around the input. pad_bottom and pad_right may be negative (rows that are
-  // not read): kernel_h 3, pad_top 3, pad_bottom -1 is the causal row context of StreamLIC.
-  // For kConvTranspose2d, pad_top and pad_left are the `pad` of the adjoint convolution.
-  int32_t pad_top = 0;
-  int32_t pad_bottom = 0;
-  int32_t pad_left = 0;
-  int32_t pad_right = 0;
-  int32_t groups = 1;
-  int32_t block = 1;  // kDepthToSpace, kSpaceToDepth
-  int32_t crop = 0;   // kDepthToSpace: pixels cut off on every side of the output
-  // kConvTranspose2d: the output has ceil(reference size / output_divisor) rows and columns, where
-  // the reference is the picture's size. The full size is then only an upper bound.
-  int32_t output_divisor = 1;
-  bool operator==(const Geometry&) const = default;
 };
 
 template <class Params>

@@ -15,26 +15,6 @@
 
 namespace lichen {
 
-// Parameters of Requantise() per channel. Each vector has one element per channel, or one for all.
-// The result is saturated to the range that the user of the struct names.
-struct ChannelRequant {
-  std::vector<int64_t> multiplier = {1};
-  std::vector<uint8_t> pre_shift = {0};
-  std::vector<int64_t> bias = {0};
-  uint8_t post_shift = 0;
-  bool operator==(const ChannelRequant&) const = default;
-
-  Requant At(size_t channel, ValueRange range) const {
-    const auto pick = [channel](const auto& v) { return v[v.size() == 1 ? 0 : channel]; };
-    return {.multiplier = pick(multiplier),
-            .pre_shift = pick(pre_shift),
-            .bias = pick(bias),
-            .post_shift = post_shift,
-            .min = range.min,
-            .max = range.max};
-  }
-};
-
 // Which parameters an operator uses:
 //   Conv2d, ConvTranspose2d, Linear   weights, weight_bits, requant, mask
 //   Gdn    weights = gamma [c][1][1][j], requant (sum gamma*|x| -> norm), inner_range (norm),
