@@ -1,0 +1,407 @@
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "base/check.h"
+#include "kernels/packed_conv.h"
+#include "kernels/packed_conv_simd.h"
+
+namespace lichen {
+namespace {
+
+// Weights of one step should stay in the first-level cache beside input and accumulators.
+constexpr int64_t kStepWeightsBytes = 16384;
+constexpr int64_t kSegmentLimit = (int64_t{1} << 31) - 1;
+
+// What one lane computes: an output channel at one phase of a transposed convolution.
+struct Lane {
+  int64_t channel = -1;  // -1: unused
+  int32_t phase_y = 0;
+  int32_t phase_x = 0;
+};
+
+// A range of a unit's window (elements of one row) whose weights are contiguous in the run.
+struct Run {
+  int32_t row = 0;
+  int64_t element = 0;
+  int64_t count = 0;
+};
+
+class Packer {
+ public:
+  explicit Packer(const PackedConvSpec& spec) : spec_(spec), g_(spec.geometry) {
+    conv_.lane_count = PackedLaneCount();
+    max_vectors_ = PackedMaxVectors();
+    conv_.input = spec.input;
+    conv_.in_channels = spec.in_channels;
+    conv_.out_channels = spec.out_channels;
+    const bool small_weights = std::all_of(spec.weights.begin(), spec.weights.end(),
+                                           [](int16_t w) { return w >= -128 && w <= 127; });
+    conv_.quads = SizeBytes(spec.input) == 1;
+    LICHEN_CHECK(spec.input != ElementType::kI32 && (!conv_.quads || small_weights));
+    conv_.flip_sign = spec.input == ElementType::kI8;
+    per_group_ = conv_.quads ? 4 : 2;
+    SetWindow();
+  }
+
+  PackedConv Pack() {
+    for (const std::vector<Lane>& lanes : LaneLists()) {
+      for (size_t at = 0; at < lanes.size(); at += static_cast<size_t>(max_vectors_ * N())) {
+        const size_t end = std::min(lanes.size(), at + static_cast<size_t>(max_vectors_ * N()));
+        PackBlock({lanes.begin() + static_cast<int64_t>(at),
+                   lanes.begin() + static_cast<int64_t>(end)});
+      }
+    }
+    FinishRequant();
+    conv_.weights = AlignedArray<uint8_t>(weights_.size());
+    std::copy(weights_.begin(), weights_.end(), conv_.weights.begin());
+    conv_.init = AlignedArray<int32_t>(init_.size());
+    std::copy(init_.begin(), init_.end(), conv_.init.begin());
+    return std::move(conv_);
+  }
+
+ private:
+  int64_t N() const { return conv_.lane_count; }
+
+  static int32_t CeilDiv(int32_t a, int32_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
+  static int32_t Floor(int32_t a, int32_t b) { return static_cast<int32_t>(FloorDiv(a, b)); }
+
+  void SetWindow() {
+    if (!spec_.transposed) {
+      conv_.unit_step_h = g_.stride_h;
+      conv_.unit_step_w = g_.stride_w;
+      conv_.first_row = -g_.pad_top;
+      conv_.window_rows = g_.kernel_h;
+      conv_.first_column = -g_.pad_left;
+      conv_.window_columns = g_.kernel_w;
+      return;
+    }
+    conv_.out_rows = g_.stride_h;
+    conv_.out_columns = g_.stride_w;
+    conv_.first_row = CeilDiv(g_.pad_top - (g_.kernel_h - 1), g_.stride_h);
+    conv_.window_rows = Floor(g_.stride_h - 1 + g_.pad_top, g_.stride_h) - conv_.first_row + 1;
+    conv_.first_column = CeilDiv(g_.pad_left - (g_.kernel_w - 1), g_.stride_w);
+    conv_.window_columns =
+        Floor(g_.stride_w - 1 + g_.pad_left, g_.stride_w) - conv_.first_column + 1;
+  }
+
+  // Taps of a phase that are inside the kernel, of `window` positions.
+  static int Taps(int32_t phase, int32_t pad, int32_t stride, int32_t kernel, int32_t first,
+                  int32_t window) {
+    int taps = 0;
+    for (int32_t d = 0; d < window; ++d) {
+      const int32_t k = phase + pad - stride * (first + d);
+      taps += k >= 0 && k < kernel;
+    }
+    return taps;
+  }
+
+  // Lists of lanes; blocks never span two lists.
+  std::vector<std::vector<Lane>> LaneLists() const {
+    std::vector<std::vector<Lane>> lists;
+    const auto all_channels = [&](int32_t py, int32_t px, std::vector<Lane>& lanes) {
+      for (int64_t c = 0; c < spec_.out_channels; ++c) lanes.push_back({c, py, px});
+    };
+    if (!spec_.transposed) {
+      lists.emplace_back();
+      all_channels(0, 0, lists.back());
+      return lists;
+    }
+    const bool fold = spec_.out_channels < 2 * N() && g_.stride_h * g_.stride_w > 1;
+    // Phases with the most taps first, so that lanes which need a tap stand together.
+    std::vector<std::pair<int32_t, int32_t>> phases;
+    for (int32_t py = 0; py < g_.stride_h; ++py) {
+      for (int32_t px = 0; px < g_.stride_w; ++px) phases.emplace_back(py, px);
+    }
+    const auto taps = [&](std::pair<int32_t, int32_t> p) {
+      return std::pair(Taps(p.first, g_.pad_top, g_.stride_h, g_.kernel_h, conv_.first_row,
+                            conv_.window_rows),
+                       Taps(p.second, g_.pad_left, g_.stride_w, g_.kernel_w, conv_.first_column,
+                            conv_.window_columns));
+    };
+    std::stable_sort(phases.begin(), phases.end(),
+                     [&](auto a, auto b) { return taps(a) > taps(b); });
+    if (fold) lists.emplace_back();
+    for (const auto& [py, px] : phases) {
+      if (!fold) lists.emplace_back();
+      all_channels(py, px, lists.back());
+    }
+    return lists;
+  }
+
+  int64_t Weight(const Lane& lane, int32_t row, int32_t column, int64_t channel) const {
+    int32_t ky = row;
+    int32_t kx = column;
+    if (spec_.transposed) {
+      ky = lane.phase_y + g_.pad_top - g_.stride_h * (conv_.first_row + row);
+      kx = lane.phase_x + g_.pad_left - g_.stride_w * (conv_.first_column + column);
+      if (ky < 0 || ky >= g_.kernel_h || kx < 0 || kx >= g_.kernel_w) return 0;
+    }
+    const int64_t in_per_group = spec_.in_channels / g_.groups;
+    const int64_t first = lane.channel / (spec_.out_channels / g_.groups) * in_per_group;
+    if (channel < first || channel >= first + in_per_group) return 0;
+    return spec_.weights[static_cast<size_t>(
+        ((lane.channel * g_.kernel_h + ky) * g_.kernel_w + kx) * in_per_group + channel - first)];
+  }
+
+  int64_t WeightAt(const Lane& lane, int32_t row, int64_t element) const {
+    if (lane.channel < 0 || element >= int64_t{conv_.window_columns} * spec_.in_channels) return 0;
+    return Weight(lane, row, static_cast<int32_t>(element / spec_.in_channels),
+                  element % spec_.in_channels);
+  }
+
+  // Runs that are worth packing apart: whole rows of the window, or taps where those align.
+  std::vector<Run> Runs() const {
+    std::vector<Run> runs;
+    const bool by_tap = spec_.in_channels % per_group_ == 0;
+    const int64_t row_elements = int64_t{conv_.window_columns} * spec_.in_channels;
+    const int64_t length = by_tap ? spec_.in_channels : row_elements;
+    for (int32_t row = 0; row < conv_.window_rows; ++row) {
+      for (int64_t at = 0; at < row_elements; at += length) runs.push_back({row, at, length});
+    }
+    return runs;
+  }
+
+  // Packed weights of one group: [vector][lane][element of the group].
+  std::vector<int16_t> GroupWeights(const std::vector<Lane>& lanes, int32_t row,
+                                    int64_t element, int64_t run_end) const {
+    std::vector<int16_t> out(lanes.size() * static_cast<size_t>(per_group_), 0);
+    for (size_t l = 0; l < lanes.size(); ++l) {
+      for (int64_t e = 0; e < per_group_ && element + e < run_end; ++e) {
+        out[l * static_cast<size_t>(per_group_) + static_cast<size_t>(e)] =
+            static_cast<int16_t>(WeightAt(lanes[l], row, element + e));
+      }
+    }
+    return out;
+  }
+
+  struct Group {
+    int32_t row;
+    int64_t element;
+    int32_t first_vector;  // range of vectors with weights other than 0
+    int32_t end_vector;
+    std::vector<int16_t> weights;
+  };
+
+  std::vector<Group> NonZeroGroups(const std::vector<Lane>& lanes) const {
+    std::vector<Group> groups;
+    const int64_t per_vector = N() * per_group_;
+    for (const Run& run : Runs()) {
+      for (int64_t at = 0; at < run.count; at += per_group_) {
+        Group group{run.row, run.element + at, 0, 0,
+                    GroupWeights(lanes, run.row, run.element + at, run.element + run.count)};
+        const int32_t vectors = static_cast<int32_t>(static_cast<int64_t>(lanes.size()) / N());
+        const auto is_zero = [&](int32_t v) {
+          const auto first = group.weights.begin() + v * per_vector;
+          return std::all_of(first, first + per_vector, [](int16_t w) { return w == 0; });
+        };
+        group.end_vector = vectors;
+        while (group.end_vector > 0 && is_zero(group.end_vector - 1)) --group.end_vector;
+        if (group.end_vector == 0) continue;
+        while (is_zero(group.first_vector)) ++group.first_vector;
+        groups.push_back(std::move(group));
+      }
+    }
+    return groups;
+  }
+
+  void PackBlock(std::vector<Lane> lanes) {
+    const int64_t used = static_cast<int64_t>(lanes.size());
+    const int32_t vectors = static_cast<int32_t>((used + N() - 1) / N());
+    lanes.resize(static_cast<size_t>(vectors * N()));
+    PackedBlock block{.vectors = vectors,
+                      .segments_begin = static_cast<int32_t>(conv_.segments.size()),
+                      .segments_end = 0,
+                      .first_lane = static_cast<int64_t>(lane_order_.size()),
+                      .contiguous = false,
+                      .runs_begin = static_cast<int32_t>(conv_.runs.size()),
+                      .runs_end = 0};
+    PackSegments(lanes);
+    block.segments_end = static_cast<int32_t>(conv_.segments.size());
+    PackRuns(lanes, used);
+    block.runs_end = static_cast<int32_t>(conv_.runs.size());
+    block.contiguous = block.runs_end - block.runs_begin == 1 && used == vectors * N() &&
+                       lanes.front().phase_x == lanes.back().phase_x;
+    lane_order_.insert(lane_order_.end(), lanes.begin(), lanes.end());
+    conv_.blocks.push_back(block);
+  }
+
+  // Largest |product| sum of a group in any lane, added to `sums`; false if a limit is exceeded.
+  bool Fits(const Group& group, std::vector<int64_t>& sums) const {
+    const int64_t x_max = std::max(-spec_.input_range.min, spec_.input_range.max);
+    bool fits = true;
+    for (size_t l = 0; l < sums.size(); ++l) {
+      for (int64_t e = 0; e < per_group_; ++e) {
+        const int64_t w = group.weights[l * static_cast<size_t>(per_group_) +
+                                        static_cast<size_t>(e)];
+        sums[l] += (w < 0 ? -w : w) * x_max;
+      }
+      fits = fits && sums[l] <= kSegmentLimit;
+    }
+    return fits;
+  }
+
+  void PackSegments(const std::vector<Lane>& lanes) {
+    const std::vector<Group> groups = NonZeroGroups(lanes);
+    size_t begin = 0;
+    do {
+      std::vector<int64_t> sums(lanes.size(), 0);
+      size_t end = begin;
+      while (end < groups.size() && Fits(groups[end], sums)) ++end;
+      LICHEN_CHECK(end > begin || groups.empty());
+      PackSegment(lanes, std::span(groups).subspan(begin, end - begin));
+      begin = end;
+    } while (begin < groups.size());
+  }
+
+  void PackSegment(const std::vector<Lane>& lanes, std::span<const Group> groups) {
+    PackedSegment segment{static_cast<int32_t>(conv_.steps.size()), 0,
+                          static_cast<int64_t>(init_.size())};
+    std::vector<int64_t> weight_sums(lanes.size(), 0);
+    size_t begin = 0;
+    while (begin < groups.size()) {
+      const size_t end = StepEnd(groups, begin);
+      PackStep(groups.subspan(begin, end - begin));
+      begin = end;
+    }
+    for (const Group& group : groups) {
+      for (size_t i = 0; i < group.weights.size(); ++i) {
+        weight_sums[i / static_cast<size_t>(per_group_)] += group.weights[i];
+      }
+    }
+    for (int64_t sum : weight_sums) {
+      // Modulo 2^32, like the products it makes good.
+      init_.push_back(conv_.flip_sign
+                          ? static_cast<int32_t>(static_cast<uint32_t>(-128 * sum))
+                          : 0);
+    }
+    segment.steps_end = static_cast<int32_t>(conv_.steps.size());
+    conv_.segments.push_back(segment);
+  }
+
+  // The groups from `begin` that one step takes: consecutive elements, about the same vectors.
+  size_t StepEnd(std::span<const Group> groups, size_t begin) const {
+    int32_t first = groups[begin].first_vector;
+    int32_t last = groups[begin].end_vector;
+    int64_t exact = 0;  // vectors of weights without padding by zeros
+    size_t end = begin;
+    for (; end < groups.size(); ++end) {
+      const Group& group = groups[end];
+      const int64_t count = static_cast<int64_t>(end - begin) + 1;
+      if (group.row != groups[begin].row ||
+          group.element != groups[begin].element + (count - 1) * per_group_) {
+        break;
+      }
+      const int32_t new_first = std::min(first, group.first_vector);
+      const int32_t new_last = std::max(last, group.end_vector);
+      const int64_t new_exact = exact + group.end_vector - group.first_vector;
+      const int64_t padded = count * (new_last - new_first);
+      if (padded * N() * 4 > kStepWeightsBytes && count > 1) break;
+      if ((new_first != first || new_last != last) && padded - new_exact > 8) break;
+      first = new_first;
+      last = new_last;
+      exact = new_exact;
+    }
+    return end;
+  }
+
+  void PackStep(std::span<const Group> groups) {
+    PackedStep step{.row = groups[0].row,
+                    .first_vector = groups[0].first_vector,
+                    .vectors = groups[0].end_vector,
+                    .groups = static_cast<int32_t>(groups.size()),
+                    .element = groups[0].element,
+                    .weights_bytes = static_cast<int64_t>(weights_.size())};
+    for (const Group& group : groups) {
+      step.first_vector = std::min(step.first_vector, group.first_vector);
+      step.vectors = std::max(step.vectors, group.end_vector);
+    }
+    step.vectors -= step.first_vector;
+    const int64_t per_vector = N() * per_group_;
+    for (const Group& group : groups) {
+      for (int64_t i = step.first_vector * per_vector;
+           i < (step.first_vector + step.vectors) * per_vector; ++i) {
+        const int16_t w = group.weights[static_cast<size_t>(i)];
+        weights_.push_back(static_cast<uint8_t>(w & 255));
+        if (!conv_.quads) weights_.push_back(static_cast<uint8_t>(static_cast<uint16_t>(w) >> 8));
+      }
+    }
+    conv_.steps.push_back(step);
+  }
+
+  void PackRuns(const std::vector<Lane>& lanes, int64_t used) {
+    for (int64_t l = 0; l < used;) {
+      const Lane& first = lanes[static_cast<size_t>(l)];
+      const int64_t element = first.phase_x * spec_.out_channels + first.channel;
+      int64_t count = 1;
+      while (l + count < used) {
+        const Lane& next = lanes[static_cast<size_t>(l + count)];
+        if (next.phase_y != first.phase_y ||
+            next.phase_x * spec_.out_channels + next.channel != element + count) {
+          break;
+        }
+        ++count;
+      }
+      conv_.runs.push_back({static_cast<int32_t>(l), static_cast<int32_t>(count), first.phase_y,
+                            element});
+      l += count;
+    }
+  }
+
+  void FinishRequant() {
+    conv_.requant.Reserve(static_cast<int64_t>(lane_order_.size()));
+    conv_.requant.range = spec_.range;
+    for (size_t l = 0; l < lane_order_.size(); ++l) {
+      if (lane_order_[l].channel < 0) continue;
+      conv_.requant.Set(static_cast<int64_t>(l),
+                        spec_.requant->At(static_cast<size_t>(lane_order_[l].channel),
+                                          spec_.range));
+    }
+    conv_.requant.Finish(conv_.lane_count);
+  }
+
+  const PackedConvSpec& spec_;
+  const Geometry& g_;
+  PackedConv conv_;
+  int32_t max_vectors_ = 0;
+  int64_t per_group_ = 2;
+  std::vector<Lane> lane_order_;
+  std::vector<uint8_t> weights_;
+  std::vector<int32_t> init_;
+};
+
+}  // namespace
+
+void LaneRequant::Reserve(int64_t lanes) {
+  exact.assign(static_cast<size_t>(lanes), Requant{.min = 0, .max = 0});
+}
+
+void LaneRequant::Set(int64_t lane, const Requant& requant) {
+  exact[static_cast<size_t>(lane)] = requant;
+  post_shift = requant.post_shift;
+}
+
+void LaneRequant::Finish(int lane_count) {
+  const size_t n = static_cast<size_t>(lane_count);
+  multiplier = AlignedArray<int64_t>(exact.size());
+  pre_shift = AlignedArray<int64_t>(exact.size());
+  bias = AlignedArray<int64_t>(exact.size());
+  natural_multiplier = AlignedArray<int32_t>(exact.size());
+  const int64_t half = post_shift ? int64_t{1} << (post_shift - 1) : 0;
+  for (size_t l = 0; l < exact.size(); ++l) {
+    const size_t in_vector = l % n;
+    const size_t at = l - in_vector + (n == 1 ? 0 : (in_vector & 1) * (n / 2) + in_vector / 2);
+    multiplier[at] = exact[l].multiplier;
+    natural_multiplier[l] = static_cast<int32_t>(exact[l].multiplier);
+    pre_shift[at] = exact[l].pre_shift;
+    bias[at] = exact[l].bias + half;
+    has_pre_shift = has_pre_shift || exact[l].pre_shift != 0;
+    narrow = narrow && exact[l].multiplier >= INT32_MIN && exact[l].multiplier <= INT32_MAX;
+  }
+}
+
+PackedConv PackConv(const PackedConvSpec& spec) { return Packer(spec).Pack(); }
+
+}  // namespace lichen
