@@ -61,6 +61,31 @@ struct RunOptions {
   int64_t* peak_bytes = nullptr;                // optional: bytes of all row rings
 };
 
+// A run that its caller advances, for graphs whose input depends on earlier output (row contexts).
+// Keeps references to graph and threads.
+class GraphStream {
+ public:
+  static Result<GraphStream> Create(const CompiledGraph& graph, RunOptions options,
+                                    GraphRows rows, const Threads& threads);
+  GraphStream(GraphStream&&) noexcept;
+  GraphStream& operator=(GraphStream&&) noexcept;
+  ~GraphStream();
+  // Makes output rows until `rows` of them (from output_rows.begin) are done, but asks for no input
+  // beyond what those need. RunOptions::rows_per_step bounds how far one call may advance.
+  Result<void> AdvanceTo(int64_t rows);
+  // Number of wanted rows of the first output.
+  int64_t row_count() const;
+  int64_t rows_per_step() const;
+  // The size of graph.outputs[output].
+  Size2 output_size(size_t output) const;
+
+ private:
+  class State;
+  explicit GraphStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The whole run at once.
 Result<void> RunGraph(const CompiledGraph& graph, const RunOptions& options, const GraphRows& rows,
                       const Threads& threads);
 
@@ -70,6 +95,7 @@ Result<std::vector<RowRange>> NeededInputRows(const IntGraph& graph, const RunOp
 // Whole tensors in and out: every tensor of the graph by TensorId, as RunReference gives them.
 Result<std::vector<Tensor<int32_t>>> RunWhole(const CompiledGraph& graph,
                                               const std::vector<Tensor<int32_t>>& inputs,
-                                              Size2 reference, const Threads& threads);
+                                              Size2 reference, const Threads& threads,
+                                              std::vector<double>* node_seconds = nullptr);
 
 }  // namespace lichen

@@ -1,0 +1,121 @@
+#include "engine/compiled_graph.h"
+
+#include <algorithm>
+
+namespace lichen {
+namespace {
+
+bool HasProducts(OpKind kind) {
+  switch (kind) {
+    case OpKind::kConv2d:
+    case OpKind::kConvTranspose2d:
+    case OpKind::kLinear:
+    case OpKind::kGdn:
+    case OpKind::kIgdn:
+    case OpKind::kLagc:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool WeightsFit8Bits(const IntNode& node) {
+  return std::all_of(node.params.weights.begin(), node.params.weights.end(),
+                     [](int16_t w) { return w >= -128 && w <= 127; });
+}
+
+bool Fits16Bits(ValueRange range) { return range.min >= -32768 && range.max <= 32767; }
+
+// The storage of every tensor: the smallest that its readers can multiply.
+std::vector<ElementType> ChooseTypes(const IntGraph& graph) {
+  std::vector<ElementType> types;
+  for (const TensorInfo& tensor : graph.tensors) types.push_back(SmallestType(tensor.range));
+  for (const IntNode& node : graph.nodes) {
+    if (!HasProducts(node.kind)) continue;
+    ElementType& type = types[static_cast<size_t>(node.inputs[0].index)];
+    if (SizeBytes(type) == 1 && !WeightsFit8Bits(node)) type = ElementType::kI16;
+  }
+  return types;
+}
+
+bool CanPack(const IntGraph& graph, const IntNode& node, ElementType type) {
+  if (!HasProducts(node.kind) || type == ElementType::kI32) return false;
+  const ValueRange input = graph.tensor(node.inputs[0]).range;
+  const ValueRange output = graph.tensor(node.output).range;
+  switch (node.kind) {
+    case OpKind::kGdn:
+      return input.min > -32768 && Fits16Bits(output) && node.params.inner_range.min >= 1;
+    case OpKind::kIgdn:
+      return input.min > -32768;
+    default:
+      return true;
+  }
+}
+
+LaneRequant TailRequant(const PackedConv& conv, const ChannelRequant& requant, ValueRange range) {
+  LaneRequant lanes;
+  lanes.Reserve(static_cast<int64_t>(conv.requant.exact.size()));
+  lanes.range = range;
+  for (int64_t c = 0; c < conv.out_channels; ++c) {
+    lanes.Set(c, requant.At(static_cast<size_t>(c), range));
+  }
+  lanes.Finish(conv.lane_count);
+  return lanes;
+}
+
+CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType type) {
+  CompiledNode compiled;
+  if (!CanPack(graph, node, type)) return compiled;
+  const IntParams& p = node.params;
+  const TensorInfo& input = graph.tensor(node.inputs[0]);
+  const TensorInfo& output = graph.tensor(node.output);
+  PackedConvSpec spec{.transposed = node.kind == OpKind::kConvTranspose2d,
+                      .geometry = node.geometry,
+                      .in_channels = input.channels,
+                      .out_channels = output.channels,
+                      .input_range = input.range,
+                      .input = type,
+                      .weights = p.weights,
+                      .requant = &p.requant,
+                      .range = output.range};
+  compiled.path = NodePath::kPacked;
+  if (node.kind == OpKind::kGdn || node.kind == OpKind::kIgdn) {
+    compiled.tail = node.kind == OpKind::kGdn ? PackedTail::kGdn : PackedTail::kIgdn;
+    spec.input_range = {0, std::max(-input.range.min, input.range.max)};
+    if (type == ElementType::kI8) spec.input = ElementType::kU8;
+    spec.range = p.inner_range;
+  } else if (node.kind == OpKind::kLagc) {
+    compiled.tail = PackedTail::kLagc;
+    spec.range = p.inner_range;
+  }
+  compiled.conv = PackConv(spec);
+  if (compiled.tail != PackedTail::kNone) {
+    compiled.output_requant = TailRequant(compiled.conv, p.output_requant, output.range);
+    compiled.gain_requant = TailRequant(compiled.conv, p.gain_requant, p.gain_range);
+  }
+  return compiled;
+}
+
+}  // namespace
+
+CompiledGraph::CompiledGraph(const IntGraph& graph) : impl_(std::make_unique<Impl>()) {
+  impl_->types = ChooseTypes(graph);
+  for (const IntNode& node : graph.nodes) {
+    const ElementType type = impl_->types[static_cast<size_t>(node.inputs[0].index)];
+    impl_->nodes.push_back(CompileNode(graph, node, type));
+  }
+  impl_->graph = graph;
+  for (size_t i = 0; i < impl_->nodes.size(); ++i) {
+    if (impl_->nodes[i].path == NodePath::kPacked) {
+      impl_->graph.nodes[i].params.weights = {};
+      impl_->graph.nodes[i].params.mask = {};
+    }
+  }
+}
+
+CompiledGraph::CompiledGraph(CompiledGraph&&) noexcept = default;
+CompiledGraph& CompiledGraph::operator=(CompiledGraph&&) noexcept = default;
+CompiledGraph::~CompiledGraph() = default;
+const IntGraph& CompiledGraph::graph() const { return impl_->graph; }
+
+}  // namespace lichen
