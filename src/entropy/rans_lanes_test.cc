@@ -53,6 +53,23 @@ TEST(DecodeLanesSimd, EqualsReferenceOnEveryTarget) {
   }
 }
 
+TEST(DecodeLanesSimd, StopsWithinAGroupOfTheLastWord) {
+  const TableSet set{.prob_bits = 16, .tables = {{.frequencies = std::vector<uint32_t>(4096, 16)}}};  // 12 bits a symbol
+  const PreparedTables tables = PreparedTables::Create(set).value();
+  const TableNumbers numbers{.cycle = tables.cycle(), .cycle_count = 1};
+  ForEachTarget([&] {
+    Random random(14);
+    LaneStates states = RandomStates(random);
+    std::vector<uint16_t> words(4096 + kWordSlack, 0x1234);
+    std::vector<int16_t> out(4096);
+    const uint16_t* words_end = words.data() + 40;
+    const DecodeOutcome outcome = DecodeLanesSimd(tables.decode_view(), numbers, out.size(), words.data(), words_end,
+                                                  states, out.data());
+    EXPECT_GT(outcome.words - words_end, 0);
+    EXPECT_LE(outcome.words - words_end, static_cast<std::ptrdiff_t>(kLaneCount));
+  });
+}
+
 TEST(EncodeLanesSimd, EqualsReferenceOnEveryTarget) {
   const uint64_t seed = 12;
   SCOPED_TRACE(seed);

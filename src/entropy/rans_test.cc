@@ -161,7 +161,11 @@ TEST(RansDecoder, RejectsEveryTruncationAndTrailingByte) {
       const std::vector<uint8_t> cut(sample.bytes.begin(), sample.bytes.begin() + static_cast<std::ptrdiff_t>(size));
       const auto result = DecodeSymbols(sample.tables, cut, sample.message.indices(), out);
       ASSERT_FALSE(result.has_value()) << size;
-      ASSERT_TRUE(size == 0 || result.error().message.find("byte") != std::string::npos) << result.error().message;
+      ASSERT_THAT(result.error().message, HasSubstr("byte"));
+      // Cut in the words, between two of them: they run out during decoding.
+      if (size > sample.bytes.size() / 2 && (sample.bytes.size() - size) % 2 == 0) {
+        ASSERT_THAT(result.error().message, HasSubstr("ends at byte " + std::to_string(size) + ", among symbols"));
+      }
     }
     for (const uint8_t extra : {0x00, 0x01, 0xFF}) {
       std::vector<uint8_t> longer = sample.bytes;
@@ -179,7 +183,11 @@ TEST(RansDecoder, RejectsAWrongSymbolCount) {
     const size_t count = sample.message.symbols.size();
     for (const size_t wrong : {size_t{0}, size_t{1}, count / 2, count - 1, count + 1, count + 1000}) {
       std::vector<int16_t> out(wrong);
-      ASSERT_FALSE(DecodeSymbols(sample.tables, sample.bytes, TableIndices::PerChannel(), out).has_value()) << wrong;
+      const auto result = DecodeSymbols(sample.tables, sample.bytes, TableIndices::PerChannel(), out);
+      ASSERT_FALSE(result.has_value()) << wrong;
+      if (wrong == 1 && IsWide(sample.bytes)) {
+        ASSERT_THAT(result.error().message, HasSubstr("holds at least"));
+      }
     }
   }
 }

@@ -34,8 +34,9 @@ Result<std::span<const uint8_t>> ByteSource::Buffered() {
 
 Result<void> ByteSource::Read(std::span<uint8_t> bytes) {
   if (bytes.size() > LeftBytes()) {
-    return Fail("{}: is truncated: bytes {} to {} are needed, but it has {}; get a whole copy of it",
-                path(), position_bytes_, position_bytes_ + bytes.size(), size_bytes());
+    return Fail(
+        "{}: is truncated: bytes {} to {} are needed, but it has {}; get a whole copy of it",
+        path(), position_bytes_, position_bytes_ + bytes.size(), size_bytes());
   }
   while (!bytes.empty()) {
     if (bytes.size() >= buffer_.size()) {  // large pieces go straight to their place

@@ -18,8 +18,8 @@ inline void GreyToRgb(std::span<const uint16_t> grey, std::span<uint16_t> rgb) {
   }
 }
 
-// The mean of the three channels, rounded to nearest. Not a luma: it is meant for pictures that were
-// grey and whose channels a codec has made a little unequal.
+// The mean of the three channels, rounded to nearest. Not a luma: it is meant for pictures that
+// were grey and whose channels a codec has made a little unequal.
 inline void RgbToGrey(std::span<const uint16_t> rgb, std::span<uint16_t> grey) {
   LICHEN_CHECK(rgb.size() == 3 * grey.size());
   for (size_t x = 0; x < grey.size(); ++x) {

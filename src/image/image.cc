@@ -38,9 +38,10 @@ Result<void> CheckImageInfo(const ImageInfo& info) {
                 info.width, info.height, kMaxSidePx);
   }
   if (info.channels < 1 || info.channels > 4) {
-    return Fail("{} channels are not possible; pictures have 1 (grey), 2 (grey+alpha), 3 (RGB) or 4 "
-                "(RGB+alpha)",
-                info.channels);
+    return Fail(
+        "{} channels are not possible; pictures have 1 (grey), 2 (grey+alpha), 3 (RGB) or 4 "
+        "(RGB+alpha)",
+        info.channels);
   }
   if (info.bit_depth != 8 && info.bit_depth != 16) {
     return Fail("a bit depth of {} is not possible; it is 8 or 16", info.bit_depth);

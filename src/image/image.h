@@ -18,9 +18,10 @@ namespace lichen {
 inline constexpr int64_t kMaxSidePx = int64_t{1} << 24;
 
 struct Metadata {
-  std::vector<uint8_t> icc;   // ICC profile, uncompressed; empty: none
-  std::string icc_name;       // profile name of a PNG; may be empty
-  std::vector<uint8_t> exif;  // TIFF block: what follows "Exif\0\0" in a JPEG, the eXIf chunk of a PNG
+  std::vector<uint8_t> icc;  // ICC profile, uncompressed; empty: none
+  std::string icc_name;      // profile name of a PNG; may be empty
+  std::vector<uint8_t>
+      exif;  // TIFF block: what follows "Exif\0\0" in a JPEG, the eXIf chunk of a PNG
   bool operator==(const Metadata&) const = default;
 };
 
@@ -47,7 +48,8 @@ struct Image {
   uint16_t At(int64_t y, int64_t x, int c) const;
 };
 
-// A black picture of that size (and fully transparent, if it has alpha). Requires CheckImageInfo(info).
+// A black picture of that size (and fully transparent, if it has alpha). Requires
+// CheckImageInfo(info).
 Image MakeImage(ImageInfo info);
 
 // Error unless sides are in [1, kMaxSidePx], channels in [1, 4] and bit_depth is 8 or 16.

@@ -66,8 +66,8 @@ inline void ExpectEveryTruncationFails(const std::vector<uint8_t>& whole,
     const std::string why = WhyUnreadable(path);
     ASSERT_NE(why, "") << "a picture of " << count << " bytes of " << whole.size();
     ASSERT_NE(why.find(path.string()), std::string::npos) << why;
-    ASSERT_TRUE(why.find("get a") != std::string::npos || why.find("convert") != std::string::npos ||
-                why.find("name a") != std::string::npos)
+    ASSERT_TRUE(why.find("get a") != std::string::npos ||
+                why.find("convert") != std::string::npos || why.find("name a") != std::string::npos)
         << why;
   }
 }

@@ -10,14 +10,14 @@
 #include <vector>
 
 // These two need <cstdio> first.
-#include <jpeglib.h>
-
 #include <jerror.h>
+#include <jpeglib.h>
 
 namespace lichen {
 namespace {
 
-constexpr int kMaxScans = 500;  // more only waste time: libjpeg passes over all coefficients for each
+constexpr int kMaxScans =
+    500;  // more only waste time: libjpeg passes over all coefficients for each
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr int kIccMarker = JPEG_APP0 + 2;
 constexpr uint8_t kExifTag[] = {'E', 'x', 'i', 'f', 0, 0};
@@ -132,9 +132,10 @@ Result<void> Guard(Decoder* decoder, int64_t row, Body body) {
   if (decoder->source_error) return tl::unexpected(*decoder->source_error);
   const uint64_t position_bytes =
       decoder->source.position_bytes() + decoder->given_bytes - decoder->input.bytes_in_buffer;
-  return Fail("{}: row {}, near byte {}: {}; the file is damaged or of an unsupported kind, get a "
-              "whole copy of it or convert it to PNG",
-              decoder->source.path(), row, position_bytes, decoder->message);
+  return Fail(
+      "{}: row {}, near byte {}: {}; the file is damaged or of an unsupported kind, get a "
+      "whole copy of it or convert it to PNG",
+      decoder->source.path(), row, position_bytes, decoder->message);
 }
 
 Result<void> CheckKind(const Decoder& decoder) {
@@ -147,12 +148,13 @@ Result<void> CheckKind(const Decoder& decoder) {
     return Fail("{}: is a CMYK JPEG, which is not supported; convert it to RGB", path);
   }
   const bool is_grey = info.num_components == 1 && info.jpeg_color_space == JCS_GRAYSCALE;
-  const bool is_colour = info.num_components == 3 && (info.jpeg_color_space == JCS_YCbCr ||
-                                                      info.jpeg_color_space == JCS_RGB);
+  const bool is_colour = info.num_components == 3 &&
+                         (info.jpeg_color_space == JCS_YCbCr || info.jpeg_color_space == JCS_RGB);
   if (!is_grey && !is_colour) {
-    return Fail("{}: is a JPEG of {} components of unknown colour, which is not supported; convert "
-                "it to PNG",
-                path, info.num_components);
+    return Fail(
+        "{}: is a JPEG of {} components of unknown colour, which is not supported; convert "
+        "it to PNG",
+        path, info.num_components);
   }
   // Every 8x8 block takes one bit at least: a larger picture cannot be in there.
   uint64_t blocks = 0;
@@ -166,9 +168,10 @@ Result<void> CheckKind(const Decoder& decoder) {
               Blocks(info.image_height, component.v_samp_factor, info.max_v_samp_factor);
   }
   if (blocks / 8 > decoder.source.size_bytes()) {
-    return Fail("{}: {}x{} pixels cannot be in {} bytes; the file is truncated or its header damaged, "
-                "get a whole copy of it",
-                path, info.image_width, info.image_height, decoder.source.size_bytes());
+    return Fail(
+        "{}: {}x{} pixels cannot be in {} bytes; the file is truncated or its header damaged, "
+        "get a whole copy of it",
+        path, info.image_width, info.image_height, decoder.source.size_bytes());
   }
   return {};
 }

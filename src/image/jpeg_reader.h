@@ -1,8 +1,8 @@
 // Reads JPEG by rows. Used through image/reader.h.
 //
 // Contract: libjpeg-turbo with its default settings (accurate integer DCT, smooth upsampling), on
-// which golden results depend. What libjpeg only warns about and pads (missing or corrupt data) is an
-// error here; a missing end-of-image marker too. Memory is by width for baseline JPEG, and about
+// which golden results depend. What libjpeg only warns about and pads (missing or corrupt data) is
+// an error here; a missing end-of-image marker too. Memory is by width for baseline JPEG, and about
 // 2 bytes per coefficient for progressive and multi-scan ones.
 #pragma once
 

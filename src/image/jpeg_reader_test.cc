@@ -145,6 +145,13 @@ TEST(JpegReader, FindsDataCutOutOfTheMiddle) {
   EXPECT_THAT(image.error().message, HasSubstr("p.jpg: row "));
 }
 
+TEST(JpegReader, MissesTheEndOfImageMarker) {
+  const ScratchFolder folder;
+  auto bytes = Encode(RenderTestPicture(16, 24, 2));
+  bytes.back() = 0xfe;  // a comment instead, so that the pixels still end in a marker
+  EXPECT_FALSE(Read(folder, bytes).has_value());
+}
+
 TEST(JpegReader, RefusesSizesThatTheDataCannotHold) {
   const ScratchFolder folder;
   auto bytes = Encode(RenderTestPicture(16, 16, 1), {.progressive = true});

@@ -38,11 +38,11 @@ class PsnrMeter {
 };
 
 // Multi-scale structural similarity (Wang, Simoncelli, Bovik 2003): 5 scales, 11x11 Gaussian window
-// of sigma 1.5 inside the picture, K1 = 0.01, K2 = 0.03, weights 0.0448 0.2856 0.3001 0.2363 0.1333,
-// 2x2 means between scales (an odd last row or column counts twice).
-// A picture whose smaller side is below 176 uses as many scales as keep that side at 11 or more at
-// the coarsest, at least one, with the first weights divided by their sum. A side below 11 cuts the
-// window to that side. Negative contrast-structure terms count as 0.
+// of sigma 1.5 inside the picture, K1 = 0.01, K2 = 0.03, weights 0.0448 0.2856 0.3001 0.2363
+// 0.1333, 2x2 means between scales (an odd last row or column counts twice). A picture whose
+// smaller side is below 176 uses as many scales as keep that side at 11 or more at the coarsest, at
+// least one, with the first weights divided by their sum. A side below 11 cuts the window to that
+// side. Negative contrast-structure terms count as 0.
 class MsSsimMeter {
  public:
   static constexpr int kScales = 5;

@@ -36,8 +36,9 @@ Result<ChunkHeader> ReadChunkHeader(ByteSource& source) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
   });
   if (!is_letters || chunk.length_bytes > 0x7fffffffu) {
-    return Fail("{}: byte {}: no PNG chunk starts here; the file is damaged, get a whole copy of it",
-                source.path(), chunk.position_bytes);
+    return Fail(
+        "{}: byte {}: no PNG chunk starts here; the file is damaged, get a whole copy of it",
+        source.path(), chunk.position_bytes);
   }
   return chunk;
 }
@@ -59,9 +60,10 @@ Result<void> ReadChunk(ByteSource& source, const ChunkHeader& chunk,
   std::array<uint8_t, 4> stored{};
   LICHEN_TRY_VOID(source.Read(stored));
   if (crc != BigEndian32(stored.data())) {
-    return Fail("{}: byte {}: the checksum of chunk {} is wrong; the file is damaged, get a whole "
-                "copy of it",
-                source.path(), chunk.position_bytes, chunk.Name());
+    return Fail(
+        "{}: byte {}: the checksum of chunk {} is wrong; the file is damaged, get a whole "
+        "copy of it",
+        source.path(), chunk.position_bytes, chunk.Name());
   }
   return {};
 }
@@ -118,9 +120,10 @@ Result<void> CheckPlausible(const PngLayout& layout) {
   const uint64_t bits = static_cast<uint64_t>(layout.height * layout.width) *
                         static_cast<uint64_t>(kSamples[layout.color_type] * layout.bit_depth);
   if (bits / 8 > layout.idat_bytes * 1032) {
-    return Fail("{}x{} pixels cannot be in {} bytes of compressed data; the file is truncated or its "
-                "header damaged, get a whole copy of it",
-                layout.width, layout.height, layout.idat_bytes);
+    return Fail(
+        "{}x{} pixels cannot be in {} bytes of compressed data; the file is truncated or its "
+        "header damaged, get a whole copy of it",
+        layout.width, layout.height, layout.idat_bytes);
   }
   return {};
 }
@@ -140,12 +143,14 @@ Result<PngLayout> ScanPng(ByteSource& source) {
     LICHEN_TRY(const ChunkHeader chunk, ReadChunkHeader(source));
     const std::string_view name = chunk.Name();
     if (chunk.EndBytes() > source.size_bytes()) {
-      return Fail("{}: is truncated: chunk {} at byte {} should end at byte {}, but the file has {}; "
-                  "get a whole copy of it",
-                  path, name, chunk.position_bytes, chunk.EndBytes(), source.size_bytes());
+      return Fail(
+          "{}: is truncated: chunk {} at byte {} should end at byte {}, but the file has {}; "
+          "get a whole copy of it",
+          path, name, chunk.position_bytes, chunk.EndBytes(), source.size_bytes());
     }
     if (!layout && name != "IHDR") {
-      return Fail("{}: byte 8: the first chunk is {} instead of IHDR; convert it to PNG", path, name);
+      return Fail("{}: byte 8: the first chunk is {} instead of IHDR; convert it to PNG", path,
+                  name);
     }
     const std::string place = fmt::format("{}: byte {}", path, chunk.position_bytes);
     if (name == "IHDR" && !layout) {

@@ -16,7 +16,8 @@
 
 namespace lichen {
 
-inline constexpr std::array<uint8_t, 8> kPngSignature = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+inline constexpr std::array<uint8_t, 8> kPngSignature = {0x89, 'P',  'N',  'G',
+                                                         '\r', '\n', 0x1a, '\n'};
 
 struct PngLayout {
   int64_t height = 0;

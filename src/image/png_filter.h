@@ -1,7 +1,8 @@
 // The row filters of PNG that the writer uses.
 //
 // Contract: out = row - prediction, modulo 256; previous is the row above (zeros above the first);
-// pixel_bytes is the distance to the sample on the left. All spans are equally long. Allocates nothing.
+// pixel_bytes is the distance to the sample on the left. All spans are equally long. Allocates
+// nothing.
 #pragma once
 
 #include <cstdint>

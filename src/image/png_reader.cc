@@ -144,13 +144,14 @@ class PngReader : public ImageReader {
     LICHEN_TRY_VOID(Check(spng_decoded_image_size(context, SPNG_FMT_PNG, &total_bytes)));
     row_bytes_ = total_bytes / static_cast<size_t>(layout.height);
     if (interlaced_ && total_bytes > kMaxInterlacedBytes) {
-      return Fail("{}: is an interlaced PNG, which must be held whole, and needs {} bytes ({} are "
-                  "allowed); save it without interlacing",
-                  Path(), total_bytes, kMaxInterlacedBytes);
+      return Fail(
+          "{}: is an interlaced PNG, which must be held whole, and needs {} bytes ({} are "
+          "allowed); save it without interlacing",
+          Path(), total_bytes, kMaxInterlacedBytes);
     }
     if (!interlaced_) {
-      LICHEN_TRY_VOID(Check(spng_decode_image(context, nullptr, 0, SPNG_FMT_PNG,
-                                              SPNG_DECODE_PROGRESSIVE)));
+      LICHEN_TRY_VOID(
+          Check(spng_decode_image(context, nullptr, 0, SPNG_FMT_PNG, SPNG_DECODE_PROGRESSIVE)));
     }
     return {};
   }
@@ -179,8 +180,8 @@ class PngReader : public ImageReader {
     const uint8_t* row = pixels_.data();
     if (interlaced_) {
       if (y == 0) {
-        LICHEN_TRY_VOID(Check(spng_decode_image(context_.get(), pixels_.data(), pixels_.size(),
-                                                SPNG_FMT_PNG, 0)));
+        LICHEN_TRY_VOID(Check(
+            spng_decode_image(context_.get(), pixels_.data(), pixels_.size(), SPNG_FMT_PNG, 0)));
       }
       row += row_bytes_ * static_cast<size_t>(y);
     } else {

@@ -28,7 +28,8 @@ struct PngBuilder {
                      crc32(0, bytes.data() + start, static_cast<uInt>(bytes.size() - start))));
     return *this;
   }
-  PngBuilder& Header(uint32_t width, uint32_t height, int depth, int color_type, int interlace = 0) {
+  PngBuilder& Header(uint32_t width, uint32_t height, int depth, int color_type,
+                     int interlace = 0) {
     std::vector<uint8_t> content;
     Put32(content, width);
     Put32(content, height);
@@ -88,18 +89,16 @@ TEST(PngReader, ExpandsPalettesWithAndWithoutTransparency) {
   ASSERT_TRUE(clear.has_value()) << clear.error().message;
   EXPECT_EQ(clear->info.channels, 4);
   EXPECT_THAT(clear->samples, ElementsAre(1, 2, 3, 40, 4, 5, 6, 255));
-  EXPECT_THAT(WhyNot(folder, PngBuilder()
-                                 .Header(2, 1, 8, 3)
-                                 .Chunk("PLTE", palette)
-                                 .Pixels({0, 0, 3})
-                                 .End()),
-              HasSubstr("row 0: pixel 1 has palette index 3"));
+  EXPECT_THAT(
+      WhyNot(folder,
+             PngBuilder().Header(2, 1, 8, 3).Chunk("PLTE", palette).Pixels({0, 0, 3}).End()),
+      HasSubstr("row 0: pixel 1 has palette index 3"));
 }
 
 TEST(PngReader, TurnsKeyColoursIntoAlpha) {
   const ScratchFolder folder;
-  const auto grey = Read(
-      folder, PngBuilder().Header(2, 1, 4, 0).Chunk("tRNS", {0, 1}).Pixels({0, 0x1f}).End());
+  const auto grey =
+      Read(folder, PngBuilder().Header(2, 1, 4, 0).Chunk("tRNS", {0, 1}).Pixels({0, 0x1f}).End());
   ASSERT_TRUE(grey.has_value()) << grey.error().message;
   EXPECT_THAT(grey->samples, ElementsAre(17, 0, 255, 255));
   const auto rgb = Read(folder, PngBuilder()
@@ -140,11 +139,11 @@ TEST(PngReader, ReadsInterlacedPictures) {
   const ScratchFolder folder;
   for (const auto& [height, width] : {std::pair{1, 1}, {3, 2}, {13, 21}, {5, 1}}) {
     const Image image = RandomPicture({.height = height, .width = width}, 5);
-    const auto read = Read(folder, PngBuilder()
-                                       .Header(static_cast<uint32_t>(width),
-                                               static_cast<uint32_t>(height), 8, 2, 1)
-                                       .Pixels(Interlace(image))
-                                       .End());
+    const auto read = Read(
+        folder, PngBuilder()
+                    .Header(static_cast<uint32_t>(width), static_cast<uint32_t>(height), 8, 2, 1)
+                    .Pixels(Interlace(image))
+                    .End());
     ASSERT_TRUE(read.has_value()) << read.error().message;
     EXPECT_EQ(read->samples, image.samples);
   }
@@ -152,11 +151,9 @@ TEST(PngReader, ReadsInterlacedPictures) {
 
 TEST(PngReader, FindsExifBehindThePixels) {
   const ScratchFolder folder;
-  const auto image = Read(folder, PngBuilder()
-                                      .Header(1, 1, 8, 0)
-                                      .Pixels({0, 9})
-                                      .Chunk("eXIf", {'M', 'M', 0, '*', 1})
-                                      .End());
+  const auto image = Read(
+      folder,
+      PngBuilder().Header(1, 1, 8, 0).Pixels({0, 9}).Chunk("eXIf", {'M', 'M', 0, '*', 1}).End());
   ASSERT_TRUE(image.has_value()) << image.error().message;
   EXPECT_THAT(image->info.metadata.exif, ElementsAre('M', 'M', 0, '*', 1));
 }
@@ -199,14 +196,14 @@ TEST(PngReader, RefusesMalformedFiles) {
               HasSubstr("row 0"));
   EXPECT_THAT(WhyNot(folder, PngBuilder().Header(1, 1, 8, 3).Pixels({0, 0}).End()),
               HasSubstr("p.png: "));
-  EXPECT_THAT(WhyNot(folder, PngBuilder().Header(1, 1, 8, 0).Chunk("ABCD", {}).Pixels({0, 0}).End()),
-              HasSubstr("p.png: "));
-  EXPECT_THAT(WhyNot(folder, PngBuilder()
-                                 .Header(1, 1, 8, 0)
-                                 .Chunk("iCCP", {'a', 0, 0, 1, 2, 3})
-                                 .Pixels({0, 0})
-                                 .End()),
-              HasSubstr("ICC"));
+  EXPECT_THAT(
+      WhyNot(folder, PngBuilder().Header(1, 1, 8, 0).Chunk("ABCD", {}).Pixels({0, 0}).End()),
+      HasSubstr("p.png: "));
+  EXPECT_THAT(
+      WhyNot(
+          folder,
+          PngBuilder().Header(1, 1, 8, 0).Chunk("iCCP", {'a', 0, 0, 1, 2, 3}).Pixels({0, 0}).End()),
+      HasSubstr("ICC"));
 }
 
 PngBuilder SmallPng() {
@@ -235,7 +232,8 @@ TEST(PngFilter, MatchesTheDefinitionAtEveryLength) {
       std::vector<uint8_t> row(count), previous(count), out(count);
       for (auto& byte : row) byte = static_cast<uint8_t>(random());
       for (auto& byte : previous) byte = static_cast<uint8_t>(random());
-      for (const auto filter : {PngFilter::kNone, PngFilter::kSub, PngFilter::kUp, PngFilter::kPaeth}) {
+      for (const auto filter :
+           {PngFilter::kNone, PngFilter::kSub, PngFilter::kUp, PngFilter::kPaeth}) {
         FilterPngRow(filter, row, previous, pixel_bytes, out);
         for (size_t i = 0; i < count; ++i) {
           const int a = i < pixel_bytes ? 0 : row[i - pixel_bytes];
@@ -243,8 +241,8 @@ TEST(PngFilter, MatchesTheDefinitionAtEveryLength) {
           const int c = i < pixel_bytes ? 0 : previous[i - pixel_bytes];
           const int pa = std::abs(b - c), pb = std::abs(a - c), pc = std::abs(a + b - 2 * c);
           const int paeth = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
-          const int prediction = filter == PngFilter::kSub   ? a
-                                 : filter == PngFilter::kUp  ? b
+          const int prediction = filter == PngFilter::kSub     ? a
+                                 : filter == PngFilter::kUp    ? b
                                  : filter == PngFilter::kPaeth ? paeth
                                                                : 0;
           ASSERT_EQ(out[i], static_cast<uint8_t>(row[i] - prediction));

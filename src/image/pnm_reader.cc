@@ -36,8 +36,8 @@ class HeaderParser {
  private:
   Result<char> NextChar() {
     if (source_.position_bytes() >= kMaxHeaderBytes) {
-      return Fail("{}: the header does not end within {} bytes; rewrite the file",
-                  source_.path(), kMaxHeaderBytes);
+      return Fail("{}: the header does not end within {} bytes; rewrite the file", source_.path(),
+                  kMaxHeaderBytes);
     }
     uint8_t byte = 0;
     LICHEN_TRY_VOID(source_.Read({&byte, 1}));
@@ -78,7 +78,8 @@ class HeaderParser {
       value = value * 10 + (c - '0');
     }
     if (value == 0) {
-      return Fail("{}: byte {}: the {} is missing or 0; rewrite the file", source_.path(), at, what);
+      return Fail("{}: byte {}: the {} is missing or 0; rewrite the file", source_.path(), at,
+                  what);
     }
     return value;
   }
@@ -97,7 +98,8 @@ class HeaderParser {
     std::string tuple_type;
     LICHEN_TRY(const std::string rest, NextLine());  // of the line "P7"
     if (rest.find_first_not_of(" \t\r") != std::string::npos) {
-      return Fail("{}: byte 2: a PAM file starts with the line P7; rewrite the file", source_.path());
+      return Fail("{}: byte 2: a PAM file starts with the line P7; rewrite the file",
+                  source_.path());
     }
     while (true) {
       const uint64_t at = source_.position_bytes();
@@ -137,9 +139,10 @@ class HeaderParser {
     for (const auto& known : kKnown) {
       if (type == known.type && header.channels == known.channels) return {};
     }
-    return Fail("{}: TUPLTYPE is not GRAYSCALE, RGB, GRAYSCALE_ALPHA or RGB_ALPHA with the DEPTH "
-                "that it needs (it is {}); convert the picture",
-                source_.path(), header.channels);
+    return Fail(
+        "{}: TUPLTYPE is not GRAYSCALE, RGB, GRAYSCALE_ALPHA or RGB_ALPHA with the DEPTH "
+        "that it needs (it is {}); convert the picture",
+        source_.path(), header.channels);
   }
 
   ByteSource& source_;
@@ -205,10 +208,11 @@ Result<std::unique_ptr<ImageReader>> OpenPnm(ByteSource source) {
       static_cast<uint64_t>(info.height * info.RowSamples()) * (header.maxval > 255 ? 2 : 1);
   if (source.LeftBytes() < needed_bytes) {
     const uint64_t row_bytes = needed_bytes / static_cast<uint64_t>(info.height);
-    return Fail("{}: is truncated in row {}: {} need {} bytes from byte {} on, but it ends at byte "
-                "{}; get a whole copy of it",
-                source.path(), source.LeftBytes() / row_bytes, Describe(info), needed_bytes,
-                source.position_bytes(), source.size_bytes());
+    return Fail(
+        "{}: is truncated in row {}: {} need {} bytes from byte {} on, but it ends at byte "
+        "{}; get a whole copy of it",
+        source.path(), source.LeftBytes() / row_bytes, Describe(info), needed_bytes,
+        source.position_bytes(), source.size_bytes());
   }
   return std::make_unique<PnmReader>(std::move(info), static_cast<int>(header.maxval),
                                      std::move(source));

@@ -36,7 +36,8 @@ TEST(PnmReader, ScalesOtherMaxvalsToTheFullRange) {
   ASSERT_TRUE(wide.has_value()) << wide.error().message;
   EXPECT_THAT(wide->samples, ElementsAre(0, 32800, 65535));  // 512 * 65535 / 1023 = 32799.56
   EXPECT_EQ(wide->info.bit_depth, 16);
-  EXPECT_THAT(WhyNot(folder, "P5 1 1 15\n\x10"), HasSubstr("row 0: sample 16 is above the maxval 15"));
+  EXPECT_THAT(WhyNot(folder, "P5 1 1 15\n\x10"),
+              HasSubstr("row 0: sample 16 is above the maxval 15"));
 }
 
 TEST(PnmReader, ReadsPamByItsNamedLines) {
@@ -59,8 +60,9 @@ TEST(PnmReader, RefusesBadHeaders) {
   EXPECT_THAT(WhyNot(folder, "P6 16777216 16777216 65535\nx"), HasSubstr("truncated in row 0"));
   EXPECT_THAT(WhyNot(folder, "P7\nHEIGHT 1\nWIDTH 1\nDEPTH 5\nMAXVAL 255\nENDHDR\nabcde"),
               HasSubstr("5 channels"));
-  EXPECT_THAT(WhyNot(folder, "P7\nHEIGHT 1\nWIDTH 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nabcd"),
-              HasSubstr("TUPLTYPE"));
+  EXPECT_THAT(
+      WhyNot(folder, "P7\nHEIGHT 1\nWIDTH 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\nabcd"),
+      HasSubstr("TUPLTYPE"));
   EXPECT_THAT(WhyNot(folder, "P7\nHEIGHT 1\nENDHDR\nabcd"), HasSubstr("maxval is 0"));
   EXPECT_THAT(WhyNot(folder, "P3\n1 1 255\n1 2 3"), HasSubstr("convert it to PNG"));
 }
@@ -76,7 +78,8 @@ TEST(PnmReader, FindsEveryTruncation) {
 
 TEST(PnmReader, SurvivesEveryBitFlip) {
   const ScratchFolder folder;
-  ASSERT_TRUE(WriteImage(folder / "p.pam", RandomPicture({.height = 2, .width = 2}, 1)).has_value());
+  ASSERT_TRUE(
+      WriteImage(folder / "p.pam", RandomPicture({.height = 2, .width = 2}, 1)).has_value());
   EXPECT_GT(CountFlipsFound(*ReadFile(folder / "p.pam"), folder / "flipped.pam"), 0u);
 }
 

@@ -23,8 +23,7 @@ std::string Header(const ImageInfo& info, bool as_pam) {
 
 class PnmWriter : public ImageWriter {
  public:
-  PnmWriter(const ImageInfo& info, OutputFile file)
-      : ImageWriter(info), file_(std::move(file)) {}
+  PnmWriter(const ImageInfo& info, OutputFile file) : ImageWriter(info), file_(std::move(file)) {}
 
  private:
   Result<void> DoWriteRow(std::span<const uint16_t> samples) override {
@@ -54,8 +53,8 @@ Result<std::unique_ptr<ImageWriter>> CreatePnmWriter(const std::filesystem::path
   LICHEN_CHECK(as_pam || info.channels == 1 || info.channels == 3);
   LICHEN_TRY(OutputFile file, OutputFile::Create(path));
   const std::string header = Header(info, as_pam);
-  LICHEN_TRY_VOID(file.Write(std::span(reinterpret_cast<const uint8_t*>(header.data()),
-                                       header.size())));
+  LICHEN_TRY_VOID(
+      file.Write(std::span(reinterpret_cast<const uint8_t*>(header.data()), header.size())));
   return std::make_unique<PnmWriter>(info, std::move(file));
 }
 

@@ -34,9 +34,10 @@ Result<std::unique_ptr<ImageReader>> OpenImage(const std::filesystem::path& path
   if (LooksLikePng(start)) return OpenPng(std::move(source));
   if (LooksLikeJpeg(start)) return OpenJpeg(std::move(source));
   if (LooksLikePnm(start)) return OpenPnm(std::move(source));
-  return Fail("{}: is not a PNG, JPEG, PPM, PGM or PAM picture (it starts with bytes {:02x} {:02x} "
-              "{:02x} {:02x}); convert it to PNG",
-              path.string(), start[0], start[1], start[2], start[3]);
+  return Fail(
+      "{}: is not a PNG, JPEG, PPM, PGM or PAM picture (it starts with bytes {:02x} {:02x} "
+      "{:02x} {:02x}); convert it to PNG",
+      path.string(), start[0], start[1], start[2], start[3]);
 }
 
 Result<ImageInfo> ReadImageInfo(const std::filesystem::path& path) {

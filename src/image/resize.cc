@@ -53,8 +53,8 @@ Result<Image> ResizeBilinear(const Image& image, int64_t height, int64_t width) 
           const float right = samples[column.high * channels + c];
           return (1 - column.high_weight) * left + column.high_weight * right;
         };
-        const float mixed = (1 - row.high_weight) * mixed_column(above) +
-                            row.high_weight * mixed_column(below);
+        const float mixed =
+            (1 - row.high_weight) * mixed_column(above) + row.high_weight * mixed_column(below);
         // nearbyint rounds half to even unless someone changed the rounding mode.
         *out++ = static_cast<uint16_t>(std::nearbyint(mixed));
       }

@@ -1,8 +1,8 @@
 // Bilinear resizing, as the detection networks expect of their input.
 //
-// Contract: half-pixel centres, no antialiasing (each output sample mixes 4 input samples, also when
-// shrinking), edges repeated; computed in float, columns first, and rounded half to even. All channels
-// alike. Metadata goes along.
+// Contract: half-pixel centres, no antialiasing (each output sample mixes 4 input samples, also
+// when shrinking), edges repeated; computed in float, columns first, and rounded half to even. All
+// channels alike. Metadata goes along.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
-
 #include "image/image_test_support.h"
 #include "image/synthetic.h"
 #include "image/writer.h"
@@ -168,7 +167,8 @@ TEST(Streaming, NeedsMemoryByTheWidthOnly) {
     ASSERT_TRUE(writer.has_value()) << writer.error().message;
     std::vector<uint16_t> row(4096);
     for (int64_t y = 0; y < info.height; ++y) {
-      for (size_t x = 0; x < row.size(); ++x) row[x] = static_cast<uint16_t>(x * (x + y) >> 6 & 255);
+      for (size_t x = 0; x < row.size(); ++x)
+        row[x] = static_cast<uint16_t>(x * (x + y) >> 6 & 255);
       ASSERT_TRUE((*writer)->WriteRow(row).has_value());
       if (y % 1000 == 999) most = std::max(most, ResidentBytes());
     }

@@ -29,9 +29,7 @@ int32_t Blend(int32_t a, int32_t b, int64_t weight_q16) {
 }
 
 // 3t^2 - 2t^3 for t in [0, 1].
-int64_t Smooth(int64_t t_q16) {
-  return (t_q16 * t_q16 >> 16) * (3 * 65536 - 2 * t_q16) >> 16;
-}
+int64_t Smooth(int64_t t_q16) { return (t_q16 * t_q16 >> 16) * (3 * 65536 - 2 * t_q16) >> 16; }
 
 // One octave of value noise along a row: random lattice values, smoothly joined. Random values
 // are looked up once per lattice cell. Adds noise (-32768..32767) * gain / 65536 to each sample.

@@ -38,9 +38,10 @@ Result<void> CheckWritable(const std::filesystem::path& path, const ImageInfo& i
   const bool grey_fits = extension == ".pgm" || extension == ".pnm";
   const bool rgb_fits = extension == ".ppm" || extension == ".pnm";
   if (!grey_fits && !rgb_fits) {
-    return Fail("{}: pictures are written as .png, .ppm, .pgm, .pnm or .pam; choose a name that ends "
-                "so",
-                path.string());
+    return Fail(
+        "{}: pictures are written as .png, .ppm, .pgm, .pnm or .pam; choose a name that ends "
+        "so",
+        path.string());
   }
   if ((info.channels == 1 && grey_fits) || (info.channels == 3 && rgb_fits)) return {};
   return Fail("{}: {} does not fit in a {} file; write .png or .pam", path.string(), Describe(info),

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/files.h"
 #include "net/check.h"
@@ -96,6 +98,33 @@ TEST(XlicImport, ComputesTheStoredGdn) {
   }
 }
 
+// syn kernels are stored rotated and [ky][kx][in][out]; the adjoint's are neither.
+TEST(XlicImport, TurnsTheKernelsOfTheSynthesis) {
+  const auto path = SharedPath("weights/xlic");
+  LICHEN_SKIP_WITHOUT(path);
+  const auto model = Import("xlic", path);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  const auto& net = std::get<FloatNet>(*model);
+  const auto expect_equal = [&](const char* file, const FloatNode& node, int64_t in, int64_t out,
+                                bool is_rotated) {
+    const auto bytes = ReadFile(path / file);
+    const int64_t k = node.geometry.kernel_h;
+    for (int64_t i = 0; i < k * k * in * out; i += 1009) {
+      const int64_t oc = i % out, ic = i / out % in;
+      int64_t ky = i / (out * in * k), kx = i / (out * in) % k;
+      if (is_rotated) {
+        ky = k - 1 - ky;
+        kx = k - 1 - kx;
+      }
+      float stored;
+      std::memcpy(&stored, bytes->data() + i * 4, 4);
+      ASSERT_EQ(node.params.weights[((oc * k + ky) * k + kx) * in + ic], stored) << file << i;
+    }
+  };
+  expect_equal("ana_w.bin", net.Find("analysis")->nodes[0], 3, 128, false);
+  expect_equal("syn_w.bin", net.Find("synthesis")->nodes[0], 128, 128, true);
+}
+
 TEST(XlicImport, NamesTheFileOfAWrongSize) {
   const auto folder = std::filesystem::temp_directory_path() / "lichen_net_test_xlic";
   ASSERT_TRUE(WriteFile(folder / "ana_w.bin", std::string_view("1234")).has_value());
@@ -107,9 +136,10 @@ TEST(XlicImport, NamesTheFileOfAWrongSize) {
 
 class StreamlicImport : public ::testing::Test {
  protected:
-  void SetUp() override {
+  // Read once: uncompressing the file takes a second.
+  static void SetUpTestSuite() {
     const auto path = SharedPath(kStreamlic);
-    LICHEN_SKIP_WITHOUT(path);
+    if (!std::filesystem::exists(path)) return;
     auto file = Safetensors::Read(path);
     ASSERT_TRUE(file.has_value()) << file.error().message;
     file_ = std::move(*file);
@@ -118,12 +148,14 @@ class StreamlicImport : public ::testing::Test {
     net_ = std::move(std::get<IntNet>(*model));
   }
 
-  std::vector<int64_t> Stored(const std::string& name) {
+  void SetUp() override { LICHEN_SKIP_WITHOUT(SharedPath(kStreamlic)); }
+
+  static std::vector<int64_t> Stored(const std::string& name) {
     return file_.GetIntegers("act/" + name)->values;
   }
 
-  Safetensors file_;
-  IntNet net_;
+  static inline Safetensors file_;
+  static inline IntNet net_;
 };
 
 TEST_F(StreamlicImport, HasTheShapesAndRangesOfTheStoredActivations) {

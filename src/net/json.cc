@@ -1,5 +1,6 @@
 #include "net/json.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -110,7 +111,7 @@ json GraphJson(const GraphType& graph, const Sizes& sizes, const Proofs& proofs)
   return out;
 }
 
-// Text that is not UTF-8 (metadata of a hostile file) would make the dump throw: it is shown by its bytes.
+// Text that is not UTF-8 would make the dump throw: wrong bytes are replaced.
 std::string Printable(const std::string& text) {
   const json probe = text;
   const std::string dump = probe.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -126,7 +127,9 @@ json MetadataJson(const std::map<std::string, std::string>& metadata) {
 Result<json> NetJson(const FloatNet& net, Size2 picture) {
   LICHEN_TRY_VOID(CheckFloatNet(net));
   Sizes sizes;
-  if (picture != Size2{}) LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  if (picture != Size2{}) {
+    LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  }
   json out = {{"kind", "float_net"}, {"graphs", json::array()}, {"size_multiple", net.size_multiple}};
   for (const FloatGraph& graph : net.graphs) out["graphs"].push_back(GraphJson(graph, sizes, {}));
   out["metadata"] = MetadataJson(net.metadata);
@@ -138,7 +141,9 @@ Result<json> NetJson(const IntNet& net, Size2 picture) {
   Proofs proofs;
   for (const AccumulatorProof& proof : list) proofs[proof.node] = proof;
   Sizes sizes;
-  if (picture != Size2{}) LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  if (picture != Size2{}) {
+    LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  }
   const LatentCoding& c = net.coding;
   json out = {{"kind", "int_net"},
               {"identity", ToHex(ModelIdentity(net))},

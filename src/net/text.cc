@@ -53,7 +53,7 @@ std::string ParamsText(const IntNode& node) {
                         std::count(p.mask.begin(), p.mask.end(), uint8_t{1}), p.mask.size(),
                         p.mask_block, p.mask_block);
   }
-  if (!p.weights.empty() || node.kind == OpKind::kRequant) text += "  " + RequantText(p.requant);
+  if (!p.weights.empty() || node.kind == OpKind::kRequant) text += fmt::format("  {}", RequantText(p.requant));
   if (node.kind == OpKind::kLeakyRelu) text += fmt::format("  slope 2^-{}", p.slope_shift);
   if (!p.table.empty()) text += fmt::format("  table of {}", p.table.size());
   return text;
@@ -68,7 +68,7 @@ std::string GraphText(const GraphType& graph, const Sizes& sizes,
     if (const auto it = sizes.find(tensor.name); it != sizes.end()) {
       text += fmt::format(" {}x{}", it->second.h, it->second.w);
     }
-    return is_integer ? text + " " + RangeText(tensor.range) : text;
+    return is_integer ? fmt::format("{} {}", text, RangeText(tensor.range)) : text;
   };
   std::string text = fmt::format("graph {}\n", graph.name);
   for (TensorId id : graph.inputs) text += fmt::format("  in   {}\n", info(id));
@@ -77,7 +77,7 @@ std::string GraphText(const GraphType& graph, const Sizes& sizes,
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       text += fmt::format("{}{}", i == 0 ? "" : ", ", graph.tensor(node.inputs[i]).name);
     }
-    text += ")" + GeometryText(node.kind, node.geometry) + ParamsText(node);
+    text += fmt::format("){}{}", GeometryText(node.kind, node.geometry), ParamsText(node));
     const auto output = sizes.find(graph.tensor(node.output).name);
     const auto input = sizes.find(graph.tensor(node.inputs[0]).name);
     if (output != sizes.end() && input != sizes.end()) {
@@ -105,7 +105,9 @@ std::string MetadataText(const std::map<std::string, std::string>& metadata) {
 Result<std::string> NetText(const FloatNet& net, Size2 picture) {
   LICHEN_TRY_VOID(CheckFloatNet(net));
   Sizes sizes;
-  if (picture != Size2{}) LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  if (picture != Size2{}) {
+    LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  }
   std::string text = "float net\n";
   for (const FloatGraph& graph : net.graphs) text += GraphText(graph, sizes, {}, false);
   return text + MetadataText(net.metadata);
@@ -116,7 +118,9 @@ Result<std::string> NetText(const IntNet& net, Size2 picture) {
   std::map<std::string, AccumulatorProof> proofs;
   for (const AccumulatorProof& proof : list) proofs[proof.node] = proof;
   Sizes sizes;
-  if (picture != Size2{}) LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  if (picture != Size2{}) {
+    LICHEN_TRY(sizes, InferModelSizes(net, picture));
+  }
   std::string text = fmt::format("integer net {}\n", ToHex(ModelIdentity(net)));
   for (const IntGraph& graph : net.graphs) text += GraphText(graph, sizes, proofs, true);
   for (const TableSet& set : net.tables) {

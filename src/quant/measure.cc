@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "engine/float_engine.h"
-#include "engine/reference.h"
+#include "engine/engine.h"
 
 namespace lichen {
 namespace {
@@ -73,7 +73,7 @@ class Measurement {
     std::vector<Tensor<int32_t>> inputs;
     inputs.push_back(input.Clone());
     LICHEN_TRY(std::vector<Tensor<int32_t>> actual,
-               RunReference(graph, std::move(inputs), reference));
+               RunWhole(CompiledGraph(graph), inputs, reference, threads_));
     for (size_t i = 0; i < layers_.size(); ++i) {
       if (layers_[i].graph != name) continue;
       for (const IntNode& node : graph.nodes) {

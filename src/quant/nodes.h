@@ -14,7 +14,7 @@ namespace lichen {
 
 struct NodeOptions {
   int weight_bits = 16;
-  int64_t products_per_segment = 128;
+  int64_t products_per_segment = 512;
 };
 
 // Largest norms: of Gdn, where it only divides, and of Igdn, where x * norm should stay a 32-bit product.

@@ -28,7 +28,7 @@ struct ProductSpec {
   std::vector<double> input_mean;       // per channel, of x (Gdn, Igdn: of |x|)
   std::vector<double> input_square;     // per channel, mean of x^2
   int weight_bits = 16;
-  int64_t products_per_segment = 128;
+  int64_t products_per_segment = 512;
 };
 
 struct Products {

@@ -40,7 +40,7 @@ struct QuantOptions {
   // each channel that gives the least error.
   double margin = 0;
   double percentile = 0;
-  int64_t products_per_segment = 128;
+  int64_t products_per_segment = 512;
   int64_t measured_pictures = 4;  // calibration pictures that the report's errors are measured on
 };
 

@@ -1,0 +1,34 @@
+// Lossless coding of the alpha channel of a segment: prediction, then deflate.
+//
+// Contract: a chunk decodes alone. Prediction: the median of left, above and left + above - upper
+// left (LOCO-I, Weinberger 1996), modulo 2^bits; outside the chunk samples are 0 (above) or the
+// sample above (left). 16-bit residuals are stored as all high bytes of a row, then all low bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace lichen {
+
+class AlphaEncoder {
+ public:
+  AlphaEncoder(int64_t width, int bit_depth);
+  ~AlphaEncoder();
+  void AddRow(std::span<const uint16_t> alpha);
+  // The finished chunk; starts the next one.
+  std::vector<uint8_t> Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// All rows of a chunk, rows * width samples. Errors for anything AlphaEncoder does not write.
+Result<std::vector<uint16_t>> DecodeAlpha(std::span<const uint8_t> bytes, int64_t width,
+                                          int64_t rows, int bit_depth);
+
+}  // namespace lichen

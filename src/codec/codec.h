@@ -1,0 +1,99 @@
+// Pictures <-> `.lic` bitstreams with the integer engine: encoder, decoder, and the ideal size.
+//
+// Contract: pictures stream through by rows, so memory grows with the width. The bitstream and the
+// decoded picture depend on model, picture and options alone: not on threads or CPU target.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "base/threads.h"
+#include "codec/container.h"
+#include "image/reader.h"
+#include "image/writer.h"
+#include "net/int_net.h"
+
+namespace lichen {
+
+// A model made ready to encode and decode; share one among runs.
+class Codec {
+ public:
+  // Error: the net is no codec (graphs `analysis` and `synthesis`, table set `latent` with a table
+  // per latent channel), or needs parts that this version does not code yet.
+  static Result<Codec> Create(const IntNet& net);
+  Codec(Codec&&) noexcept;
+  Codec& operator=(Codec&&) noexcept;
+  ~Codec();
+
+  const Sha256Digest& identity() const;
+  int64_t latent_channels() const;
+  int64_t picture_channels() const;  // 1 or 3
+  // Latent rows and columns are ceil(size / downscale).
+  int64_t downscale() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Codec(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Done and total picture rows; called now and then from the coding thread.
+using Progress = std::function<void(int64_t done, int64_t total)>;
+
+struct EncodeOptions {
+  int64_t latent_rows_per_segment = 8;
+  bool measure_ideal = false;  // fill EncodeStats::ideal_bits
+  Progress progress;
+};
+
+struct EncodeStats {
+  uint64_t file_bytes = 0;
+  uint64_t latent_bytes = 0;   // rANS segments
+  double ideal_bits = 0;       // of the latents under the model's tables
+  int64_t symbols = 0;
+  int64_t saturated_latents = 0;  // values of y at the bounds of their range
+};
+
+// Reads all rows of `reader` and writes the bitstream to `out` (not committed).
+Result<EncodeStats> EncodeImage(const Codec& codec, ImageReader& reader, OutputFile& out,
+                                const EncodeOptions& options, const Threads& threads);
+
+// A part of a picture, in pixels.
+struct Crop {
+  int64_t x = 0;
+  int64_t y = 0;
+  int64_t width = 0;
+  int64_t height = 0;
+};
+
+struct DecodeOptions {
+  std::optional<Crop> crop;
+  Progress progress;
+};
+
+// Receives the decoded picture row by row: `begin` once with its size and metadata, before `row`.
+struct ImageSink {
+  std::function<Result<void>(const ImageInfo& info)> begin;
+  std::function<Result<void>(int64_t y, std::span<const uint16_t> samples)> row;
+};
+
+// Errors name the file's place: header, table, or segment with its byte offset.
+Result<void> DecodeImage(const Codec& codec, const InputFile& file, const DecodeOptions& options,
+                         const ImageSink& sink, const Threads& threads);
+
+// The convenience of both with paths; nothing is left at `output` on failure.
+Result<EncodeStats> EncodeFile(const Codec& codec, const std::filesystem::path& input,
+                               const std::filesystem::path& output, const EncodeOptions& options,
+                               const Threads& threads);
+Result<void> DecodeFile(const Codec& codec, const std::filesystem::path& input,
+                        const std::filesystem::path& output, const DecodeOptions& options,
+                        const Threads& threads);
+
+}  // namespace lichen

@@ -1,0 +1,35 @@
+// Inside the codec: a model's compiled graphs, prepared tables, and sample conversions.
+#pragma once
+
+#include <vector>
+
+#include "codec/codec.h"
+#include "engine/engine.h"
+#include "entropy/rans.h"
+
+namespace lichen {
+
+struct Codec::Impl {
+  CompiledGraph analysis;
+  CompiledGraph synthesis;
+  PreparedTables tables;
+  LatentCoding coding;
+  Sha256Digest identity;
+  int64_t downscale;
+  int64_t latent_channels;
+  int64_t picture_channels;
+  ValueRange input_range;   // of the analysis: sample 0 is 0, the largest sample range.max
+  ValueRange output_range;  // of the synthesis, likewise
+  ValueRange latent_range;  // of y
+
+  // The picture's size as the networks see it: padded to coding.size_multiple.
+  Size2 PaddedSize(const ImageInfo& info) const;
+  Size2 LatentSize(const ImageInfo& info) const;
+};
+
+// Table: sample -> the network's input, nearest. Entries for 0 to max_sample.
+std::vector<int32_t> InputLut(int max_sample, int64_t input_max);
+// Table: the network's output, from 0 to output_max -> sample, nearest (floor(x + 1/2)).
+std::vector<uint16_t> OutputLut(int64_t output_max, int max_sample);
+
+}  // namespace lichen

@@ -1,0 +1,168 @@
+#include "codec/container.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace lichen {
+namespace {
+
+constexpr uint8_t kMagic[4] = {0x89, 'L', 'I', 'C'};
+constexpr uint8_t kVersion = 1;
+constexpr uint64_t kFixedBytes = 64;
+constexpr uint64_t kEntryBytes = 16;
+constexpr uint64_t kHashBytes = 8;
+constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 26;
+
+template <class T>
+void Put(std::vector<uint8_t>& out, T value) {
+  for (size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+}
+
+template <class T>
+T Get(std::span<const uint8_t> bytes, uint64_t at) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(T{bytes[at + i]} << (8 * i));
+  return value;
+}
+
+struct MetadataSizes {
+  uint64_t icc = 0;
+  uint64_t icc_name = 0;
+  uint64_t exif = 0;
+  uint64_t Sum() const { return icc + icc_name + exif; }
+};
+
+// The fixed part; fills everything but segments and metadata.
+Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_t> bytes,
+                                 LicHeader& header) {
+  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    return Fail("{}: is not a .lic file (byte 0: wrong magic)", path);
+  }
+  if (bytes[4] != kVersion) {
+    return Fail("{}: byte 4: version {} is not supported; this program reads version {}", path,
+                bytes[4], kVersion);
+  }
+  header.info.channels = bytes[5];
+  header.info.bit_depth = bytes[6];
+  header.downscale = bytes[7];
+  header.info.width = Get<uint32_t>(bytes, 8);
+  header.info.height = Get<uint32_t>(bytes, 12);
+  header.latent_rows_per_segment = Get<uint32_t>(bytes, 16);
+  if (auto checked = CheckImageInfo(header.info); !checked) {
+    return Fail("{}: header, bytes 5 to 15: {}", path, checked.error().message);
+  }
+  if (header.downscale == 0) return Fail("{}: byte 7: downscale is 0", path);
+  if (header.latent_rows_per_segment == 0 || header.latent_rows_per_segment > 65535) {
+    return Fail("{}: byte 16: {} latent rows per segment, 1 to 65535 are allowed", path,
+                header.latent_rows_per_segment);
+  }
+  std::copy_n(bytes.begin() + 32, header.model_identity.size(), header.model_identity.begin());
+  MetadataSizes sizes{Get<uint32_t>(bytes, 20), Get<uint32_t>(bytes, 24),
+                      Get<uint32_t>(bytes, 28)};
+  if (sizes.Sum() > kMaxMetadataBytes) {
+    return Fail("{}: bytes 20 to 31: {} bytes of metadata, at most {} are allowed", path,
+                sizes.Sum(), kMaxMetadataBytes);
+  }
+  return sizes;
+}
+
+uint64_t SegmentCount(const LicHeader& header) {
+  const uint64_t rows = header.latent_rows_per_segment;
+  return (static_cast<uint64_t>(header.LatentRows()) + rows - 1) / rows;
+}
+
+}  // namespace
+
+uint64_t HashBytes(std::span<const uint8_t> bytes) {
+  return XXH64(bytes.data(), bytes.size(), 0);
+}
+
+uint64_t HeaderBytes(const ImageInfo& info, uint64_t segment_count) {
+  return kFixedBytes + segment_count * kEntryBytes + info.metadata.icc.size() +
+         info.metadata.icc_name.size() + info.metadata.exif.size() + kHashBytes;
+}
+
+std::vector<uint8_t> SerializeHeader(const LicHeader& header) {
+  LICHEN_CHECK(header.segments.size() == SegmentCount(header));
+  const Metadata& metadata = header.info.metadata;
+  std::vector<uint8_t> out(kMagic, kMagic + 4);
+  Put<uint8_t>(out, kVersion);
+  Put<uint8_t>(out, static_cast<uint8_t>(header.info.channels));
+  Put<uint8_t>(out, static_cast<uint8_t>(header.info.bit_depth));
+  Put<uint8_t>(out, static_cast<uint8_t>(header.downscale));
+  Put<uint32_t>(out, static_cast<uint32_t>(header.info.width));
+  Put<uint32_t>(out, static_cast<uint32_t>(header.info.height));
+  Put<uint32_t>(out, header.latent_rows_per_segment);
+  Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc.size()));
+  Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc_name.size()));
+  Put<uint32_t>(out, static_cast<uint32_t>(metadata.exif.size()));
+  out.insert(out.end(), header.model_identity.begin(), header.model_identity.end());
+  for (const SegmentEntry& segment : header.segments) {
+    Put<uint32_t>(out, segment.latent_bytes);
+    Put<uint32_t>(out, segment.alpha_bytes);
+    Put<uint64_t>(out, segment.hash);
+  }
+  out.insert(out.end(), metadata.icc.begin(), metadata.icc.end());
+  out.insert(out.end(), metadata.icc_name.begin(), metadata.icc_name.end());
+  out.insert(out.end(), metadata.exif.begin(), metadata.exif.end());
+  Put<uint64_t>(out, HashBytes(out));
+  return out;
+}
+
+Result<LicHeader> ReadHeader(const InputFile& file) {
+  const std::string& path = file.path();
+  const uint64_t file_bytes = file.size_bytes();
+  uint8_t fixed[kFixedBytes] = {};
+  const size_t available = static_cast<size_t>(std::min(file_bytes, kFixedBytes));
+  LICHEN_TRY_VOID(file.ReadAt(0, std::span(fixed, available)));
+  if (available >= sizeof(kMagic) && std::memcmp(fixed, kMagic, sizeof(kMagic)) != 0) {
+    return Fail("{}: is not a .lic file (byte 0: wrong magic)", path);
+  }
+  if (file_bytes < kFixedBytes) {
+    return Fail("{}: the header is truncated: the file has {} bytes, {} are needed", path,
+                file_bytes, kFixedBytes);
+  }
+  LicHeader header;
+  LICHEN_TRY(const MetadataSizes sizes, ParseFixed(path, fixed, header));
+  const uint64_t segment_count = SegmentCount(header);
+  header.size_bytes = kFixedBytes + segment_count * kEntryBytes + sizes.Sum() + kHashBytes;
+  if (header.size_bytes > file_bytes) {
+    return Fail("{}: the header is truncated: with {} segments it has {} bytes, the file {}", path,
+                segment_count, header.size_bytes, file_bytes);
+  }
+  std::vector<uint8_t> bytes(header.size_bytes);
+  LICHEN_TRY_VOID(file.ReadAt(0, bytes));
+  const uint64_t hash_at = header.size_bytes - kHashBytes;
+  if (HashBytes(std::span(bytes).first(hash_at)) != Get<uint64_t>(bytes, hash_at)) {
+    return Fail("{}: the header (bytes 0 to {}) is damaged: its checksum is wrong", path,
+                header.size_bytes - 1);
+  }
+  uint64_t at = kFixedBytes;
+  uint64_t offset = header.size_bytes;
+  for (uint64_t i = 0; i < segment_count; ++i, at += kEntryBytes) {
+    SegmentEntry entry{Get<uint32_t>(bytes, at), Get<uint32_t>(bytes, at + 4),
+                       Get<uint64_t>(bytes, at + 8), offset};
+    offset += uint64_t{entry.latent_bytes} + entry.alpha_bytes;
+    header.segments.push_back(entry);
+  }
+  if (offset != file_bytes) {
+    return Fail("{}: has {} bytes, its header asks for {}: it is {}", path, file_bytes, offset,
+                file_bytes < offset ? "truncated" : "followed by something else");
+  }
+  const auto take = [&](uint64_t count) {
+    const auto first = bytes.begin() + static_cast<int64_t>(at);
+    at += count;
+    return std::vector<uint8_t>(first, first + static_cast<int64_t>(count));
+  };
+  header.info.metadata.icc = take(sizes.icc);
+  const std::vector<uint8_t> name = take(sizes.icc_name);
+  header.info.metadata.icc_name.assign(name.begin(), name.end());
+  header.info.metadata.exif = take(sizes.exif);
+  return header;
+}
+
+}  // namespace lichen
