@@ -52,14 +52,15 @@ bool CanPack(const IntGraph& graph, const IntNode& node, ElementType type) {
   }
 }
 
-LaneRequant TailRequant(const PackedConv& conv, const ChannelRequant& requant, ValueRange range) {
+LaneRequant TailRequant(const PackedConv& conv, const ChannelRequant& requant, ValueRange range,
+                        int64_t max_abs_input) {
   LaneRequant lanes;
   lanes.Reserve(static_cast<int64_t>(conv.requant.exact.size()));
   lanes.range = range;
   for (int64_t c = 0; c < conv.out_channels; ++c) {
     lanes.Set(c, requant.At(static_cast<size_t>(c), range));
   }
-  lanes.Finish(conv.lane_count);
+  lanes.Finish(conv.lane_count, std::span(&max_abs_input, 1));
   return lanes;
 }
 
@@ -90,8 +91,14 @@ CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType
   }
   compiled.conv = PackConv(spec);
   if (compiled.tail != PackedTail::kNone) {
-    compiled.output_requant = TailRequant(compiled.conv, p.output_requant, output.range);
-    compiled.gain_requant = TailRequant(compiled.conv, p.gain_requant, p.gain_range);
+    const int64_t x_max = std::max(-input.range.min, input.range.max);
+    const int64_t factor_max =
+        node.kind == OpKind::kLagc ? std::max(-p.gain_range.min, p.gain_range.max)
+                                   : p.inner_range.max;
+    compiled.output_requant =
+        TailRequant(compiled.conv, p.output_requant, output.range, x_max * factor_max);
+    // Applied to table entries, one by one.
+    compiled.gain_requant = TailRequant(compiled.conv, p.gain_requant, p.gain_range, INT32_MAX);
   }
   return compiled;
 }

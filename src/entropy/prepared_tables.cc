@@ -12,10 +12,13 @@ namespace {
 std::vector<int32_t> SlotOrder(const ProbabilityTable& table) {
   const auto& f = table.frequencies;
   const int32_t symbols = table.SymbolCount();
-  const int32_t mode = static_cast<int32_t>(std::max_element(f.begin(), f.begin() + symbols) - f.begin());
+  const int32_t mode =
+      static_cast<int32_t>(std::max_element(f.begin(), f.begin() + symbols) - f.begin());
   std::vector<int32_t> order(f.size());
   std::iota(order.begin(), order.end(), 0);
-  const auto distance = [&](int32_t i) { return i == symbols ? kMaxTableSymbols : std::abs(i - mode); };
+  const auto distance = [&](int32_t i) {
+    return i == symbols ? kMaxTableSymbols : std::abs(i - mode);
+  };
   std::stable_sort(order.begin(), order.end(), [&](int32_t i, int32_t j) {
     const uint32_t fi = f[static_cast<size_t>(i)];
     const uint32_t fj = f[static_cast<size_t>(j)];

@@ -55,7 +55,8 @@ class TableIndices {
 };
 
 // Error: a symbol outside a table without escape, or a table number out of range; names the symbol's position.
-Result<std::vector<uint8_t>> EncodeSymbols(const PreparedTables& tables, std::span<const int16_t> symbols,
+Result<std::vector<uint8_t>> EncodeSymbols(const PreparedTables& tables,
+                                           std::span<const int16_t> symbols,
                                            const TableIndices& indices);
 
 // Sum of -log2 of the probabilities, plus the bits of the escape section. Errors as EncodeSymbols.

@@ -14,15 +14,17 @@ namespace {
 
 using entropy_test::ForEachTarget;
 
-const std::filesystem::path kGoldenPath = LICHEN_SOURCE_DIR "/../shared/golden/streamlic/ape_real.safetensors.xz";
+const std::filesystem::path kGoldenPath =
+    LICHEN_SOURCE_DIR "/../shared/golden/streamlic/ape_real.safetensors.xz";
 
 std::vector<uint8_t> Unpack(std::span<const uint8_t> packed) {
   std::vector<uint8_t> bytes(16 << 20);
   uint64_t memory_limit_bytes = 1 << 28;
   size_t packed_used = 0;
   size_t size = 0;
-  const lzma_ret code = lzma_stream_buffer_decode(&memory_limit_bytes, 0, nullptr, packed.data(), &packed_used,
-                                                  packed.size(), bytes.data(), &size, bytes.size());
+  const lzma_ret code =
+      lzma_stream_buffer_decode(&memory_limit_bytes, 0, nullptr, packed.data(), &packed_used,
+                                packed.size(), bytes.data(), &size, bytes.size());
   EXPECT_EQ(code, LZMA_OK);
   bytes.resize(size);
   return bytes;
@@ -33,7 +35,8 @@ std::span<const uint8_t> FindTensor(std::span<const uint8_t> file, const std::st
   uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
   const std::string_view header(reinterpret_cast<const char*>(file.data()) + 8, header_bytes);
-  const size_t place = header.find('[', header.find("\"data_offsets\"", header.find("\"" + name + "\"")));
+  const size_t place =
+      header.find('[', header.find("\"data_offsets\"", header.find("\"" + name + "\"")));
   EXPECT_NE(place, std::string_view::npos) << header;
   if (place == std::string_view::npos) return {};
   const std::string numbers(header.substr(place + 1, 40));
@@ -86,8 +89,11 @@ TEST_F(ApeReal, DecodesRowByRow) {
   const size_t row = 80 * 192;
   std::vector<int16_t> out(row);
   for (size_t begin = 0; begin < symbols_.size(); begin += row) {
-    ASSERT_TRUE(decoder->DecodeRow(TableIndices::Explicit(std::span(numbers_).subspan(begin, row)), out).has_value());
-    ASSERT_TRUE(std::equal(out.begin(), out.end(), symbols_.begin() + static_cast<std::ptrdiff_t>(begin)));
+    ASSERT_TRUE(
+        decoder->DecodeRow(TableIndices::Explicit(std::span(numbers_).subspan(begin, row)), out)
+            .has_value());
+    ASSERT_TRUE(
+        std::equal(out.begin(), out.end(), symbols_.begin() + static_cast<std::ptrdiff_t>(begin)));
   }
   EXPECT_TRUE(decoder->Finish().has_value());
 }

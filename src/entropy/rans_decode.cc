@@ -23,7 +23,8 @@ struct Cursor {
 Result<uint64_t> ReadLeb128(Cursor& cursor, int max_bytes, uint64_t base_bytes) {
   uint64_t value = 0;
   for (int i = 0; i < max_bytes; ++i) {
-    if (cursor.next == cursor.bytes.size()) return Fail("a number is cut off at byte {}", base_bytes + cursor.next);
+    if (cursor.next == cursor.bytes.size())
+      return Fail("a number is cut off at byte {}", base_bytes + cursor.next);
     const uint8_t byte = cursor.bytes[cursor.next++];
     value |= uint64_t{byte & 0x7Fu} << (7 * i);
     if (byte & 0x80) continue;
@@ -39,7 +40,8 @@ class BitReader {
   explicit BitReader(Cursor& cursor) : cursor_(cursor) {}
   Result<uint32_t> Read(int count) {
     while (bit_count_ < count) {
-      if (cursor_.next == cursor_.bytes.size()) return Fail("segment ends at byte {}, in its states", cursor_.next);
+      if (cursor_.next == cursor_.bytes.size())
+        return Fail("segment ends at byte {}, in its states", cursor_.next);
       bits_ |= uint64_t{cursor_.bytes[cursor_.next++]} << bit_count_;
       bit_count_ += 8;
     }
@@ -82,7 +84,8 @@ TableNumbers Skip(TableNumbers numbers, size_t count) {
 
 }  // namespace
 
-Result<RansDecoder> RansDecoder::Create(const PreparedTables& tables, std::span<const uint8_t> bytes) {
+Result<RansDecoder> RansDecoder::Create(const PreparedTables& tables,
+                                        std::span<const uint8_t> bytes) {
   RansDecoder decoder;
   decoder.tables_ = &tables;
   decoder.size_bytes_ = bytes.size();
@@ -106,7 +109,8 @@ Result<RansDecoder> RansDecoder::Create(const PreparedTables& tables, std::span<
   decoder.escapes_.assign(escapes.begin(), escapes.end());
 
   const auto words = bytes.subspan(cursor.next + escape_bytes);
-  if (words.size() % 2 != 0) return Fail("segment ends at byte {}, in the middle of a word", bytes.size());
+  if (words.size() % 2 != 0)
+    return Fail("segment ends at byte {}, in the middle of a word", bytes.size());
   decoder.words_end_ = kPushBackRoom + words.size() / 2;
   decoder.words_ = AlignedArray<uint16_t>(decoder.words_end_ + kWordSlack);
   for (size_t i = 0; i < words.size() / 2; ++i) {
@@ -126,15 +130,16 @@ Result<void> RansDecoder::DecodeRow(const TableIndices& indices, std::span<int16
     uint8_t worst = 0;
     for (const uint8_t number : indices.numbers()) worst = std::max(worst, number);
     if (worst >= tables_->table_count()) {
-      return Fail("a symbol after number {} uses probability table {}, there are {}", position_, worst,
-                  tables_->table_count());
+      return Fail("a symbol after number {} uses probability table {}, there are {}", position_,
+                  worst, tables_->table_count());
     }
     numbers.numbers = indices.numbers().data();
   }
   numbers.cycle = tables_->cycle();
   numbers.cycle_count = static_cast<uint32_t>(tables_->table_count());
   numbers.phase = static_cast<uint32_t>(position_ % numbers.cycle_count);
-  if (!out.empty() && size_bytes_ == 0) return Fail("segment is empty, expected {} symbols (byte 0)", out.size());
+  if (!out.empty() && size_bytes_ == 0)
+    return Fail("segment is empty, expected {} symbols (byte 0)", out.size());
 
   while (!out.empty()) {
     // Runs end at whole groups and where the wide part ends.
@@ -161,7 +166,8 @@ Result<void> RansDecoder::DecodeRun(const TableNumbers& numbers, std::span<int16
   const size_t lane = position_ % kLaneCount;
   DecodeOutcome outcome;
   if (is_wide && lane == 0 && out.size() % kLaneCount == 0) {
-    outcome = DecodeLanesSimd(tables_->decode_view(), numbers, out.size(), words, words_end, states_, out.data());
+    outcome = DecodeLanesSimd(tables_->decode_view(), numbers, out.size(), words, words_end,
+                              states_, out.data());
   } else {
     outcome = DecodeLanesRef(tables_->decode_view(), numbers, out.size(), is_wide ? lane : 0,
                              is_wide ? kLaneCount : 1, words, words_end, states_, out.data());
@@ -184,8 +190,9 @@ Result<void> RansDecoder::ReadEscapes(const TableNumbers& numbers, std::span<int
     LICHEN_TRY(const uint64_t code, ReadLeb128(cursor, kMaxEscapeBytes, escapes_begin_bytes_));
     const TableNumbers at = Skip(numbers, i);
     const EncodeTable& table = tables_->encode_table(at.numbers ? *at.numbers : at.phase);
-    const int32_t symbol = EscapedSymbol(static_cast<uint32_t>(code), table.min_symbol,
-                                         table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
+    const int32_t symbol =
+        EscapedSymbol(static_cast<uint32_t>(code), table.min_symbol,
+                      table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
     if (symbol < INT16_MIN || symbol > INT16_MAX) {
       return Fail("escape of symbol {} before byte {} leaves 16 bits", position_ + i,
                   escapes_begin_bytes_ + cursor.next);
@@ -199,8 +206,8 @@ Result<void> RansDecoder::ReadEscapes(const TableNumbers& numbers, std::span<int
 Result<void> RansDecoder::FoldStates() {
   for (size_t lane = kLaneCount - 1; lane > 0; --lane) {
     if (states_.state[lane] >> 16 != 1) {
-      return Fail("segment is corrupt before byte {}: state {} ends at {:#x}", NextWordBytes(), lane,
-                  states_.state[lane]);
+      return Fail("segment is corrupt before byte {}: state {} ends at {:#x}", NextWordBytes(),
+                  lane, states_.state[lane]);
     }
     words_[--next_word_] = static_cast<uint16_t>(states_.state[lane]);
   }
@@ -209,12 +216,15 @@ Result<void> RansDecoder::FoldStates() {
 
 Result<void> RansDecoder::Finish() const {
   if (position_ < wide_symbols_) {
-    return Fail("segment holds at least {} symbols, expected {} (byte {})", wide_symbols_, position_, NextWordBytes());
+    return Fail("segment holds at least {} symbols, expected {} (byte {})", wide_symbols_,
+                position_, NextWordBytes());
   }
   if (states_.state[0] != kLowestState) {
-    return Fail("segment is corrupt before byte {}: its state ends at {:#x}", NextWordBytes(), states_.state[0]);
+    return Fail("segment is corrupt before byte {}: its state ends at {:#x}", NextWordBytes(),
+                states_.state[0]);
   }
-  if (next_word_ != words_end_) return Fail("segment goes on at byte {}, after its last symbol", NextWordBytes());
+  if (next_word_ != words_end_)
+    return Fail("segment goes on at byte {}, after its last symbol", NextWordBytes());
   if (next_escape_ != escapes_.size()) {
     return Fail("segment holds an unused escape at byte {}", escapes_begin_bytes_ + next_escape_);
   }

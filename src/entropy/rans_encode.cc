@@ -14,7 +14,8 @@ constexpr size_t kBlock = 2048;
 // Looks up the slots of symbols, block by block and from the last to the first, as the coder needs them.
 class SlotLookup {
  public:
-  SlotLookup(const PreparedTables& tables, std::span<const int16_t> symbols, const TableIndices& indices)
+  SlotLookup(const PreparedTables& tables, std::span<const int16_t> symbols,
+             const TableIndices& indices)
       : tables_(tables), symbols_(symbols), indices_(indices) {}
 
   Result<void> CheckNumbers() const {
@@ -23,8 +24,8 @@ class SlotLookup {
     if (tables_.table_count() > 255) return {};
     const auto worst = std::max_element(indices_.numbers().begin(), indices_.numbers().end());
     if (worst == indices_.numbers().end() || *worst < tables_.table_count()) return {};
-    return Fail("symbol {} uses probability table {}, there are {}", worst - indices_.numbers().begin(), *worst,
-                tables_.table_count());
+    return Fail("symbol {} uses probability table {}, there are {}",
+                worst - indices_.numbers().begin(), *worst, tables_.table_count());
   }
 
   // `entries` receives end - begin indices into encode_entries().
@@ -38,8 +39,9 @@ class SlotLookup {
       uint32_t entry = static_cast<uint32_t>(symbols_[i] - table.min_symbol);
       if (entry >= table.symbol_count) [[unlikely]] {
         if (!table.has_escape) {
-          return Fail("symbol {} is {}, but its probability table holds {} to {} and no escape", i, symbols_[i],
-                      table.min_symbol, table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
+          return Fail("symbol {} is {}, but its probability table holds {} to {} and no escape", i,
+                      symbols_[i], table.min_symbol,
+                      table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
         }
         AppendEscape(symbols_[i], table);
         entry = table.symbol_count;
@@ -54,11 +56,12 @@ class SlotLookup {
 
  private:
   void AppendEscape(int32_t symbol, const EncodeTable& table) {
-    const uint32_t code = EscapeCode(symbol, table.min_symbol,
-                                     table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
+    const uint32_t code = EscapeCode(
+        symbol, table.min_symbol, table.min_symbol + static_cast<int32_t>(table.symbol_count) - 1);
     const int last = EscapeBytes(code) - 1;
     for (int byte = last; byte >= 0; --byte) {
-      escapes_.push_back(static_cast<uint8_t>((code >> (7 * byte) & 0x7F) | (byte == last ? 0 : 0x80)));
+      escapes_.push_back(
+          static_cast<uint8_t>((code >> (7 * byte) & 0x7F) | (byte == last ? 0 : 0x80)));
     }
   }
 
@@ -126,14 +129,14 @@ class SegmentEncoder {
           break;
         }
         const size_t step_begin = std::max(begin, (end - 1) / kLaneCount * kLaneCount);
-        words_.set_next(EncodeLanesRef(entries.data() + (step_begin - begin), end - step_begin, 0, 1,
-                                       tables_.prob_bits(), states_, words_.next()));
+        words_.set_next(EncodeLanesRef(entries.data() + (step_begin - begin), end - step_begin, 0,
+                                       1, tables_.prob_bits(), states_, words_.next()));
         end = step_begin;
       }
     }
     if (end > begin) {
-      words_.set_next(
-          EncodeLanesSimd(entries.data(), end - begin, tables_.prob_bits(), states_, words_.next()));
+      words_.set_next(EncodeLanesSimd(entries.data(), end - begin, tables_.prob_bits(), states_,
+                                      words_.next()));
     }
   }
 
@@ -156,14 +159,16 @@ class SegmentEncoder {
  private:
   bool WorthWide(size_t left) const {
     if (words_.count() < kLaneCount - 1 || left == 0) return false;
-    const double bytes_per_symbol = 2.0 * static_cast<double>(words_.count()) / static_cast<double>(symbol_count_ - left);
+    const double bytes_per_symbol =
+        2.0 * static_cast<double>(words_.count()) / static_cast<double>(symbol_count_ - left);
     return bytes_per_symbol * static_cast<double>(left) >= kWideMinBytes;
   }
 
   // The other states start with 16 bits of payload each instead of nothing.
   void GoWide(size_t wide_symbols) {
     wide_symbols_ = wide_symbols;
-    for (size_t lane = 1; lane < kLaneCount; ++lane) states_.state[lane] = kLowestState | words_.Pop();
+    for (size_t lane = 1; lane < kLaneCount; ++lane)
+      states_.state[lane] = kLowestState | words_.Pop();
   }
 
   const PreparedTables& tables_;
@@ -175,12 +180,14 @@ class SegmentEncoder {
 
 }  // namespace
 
-Result<std::vector<uint8_t>> EncodeSymbols(const PreparedTables& tables, std::span<const int16_t> symbols,
+Result<std::vector<uint8_t>> EncodeSymbols(const PreparedTables& tables,
+                                           std::span<const int16_t> symbols,
                                            const TableIndices& indices) {
   SlotLookup lookup(tables, symbols, indices);
   LICHEN_TRY_VOID(lookup.CheckNumbers());
   if (symbols.empty()) return std::vector<uint8_t>();
-  if (symbols.size() > UINT32_MAX) return Fail("{} symbols are too many for a segment", symbols.size());
+  if (symbols.size() > UINT32_MAX)
+    return Fail("{} symbols are too many for a segment", symbols.size());
   SegmentEncoder encoder(tables, symbols.size());
   std::array<uint32_t, kBlock> entries;
   for (size_t end = symbols.size(); end > 0;) {
@@ -202,7 +209,8 @@ Result<double> IdealBits(const PreparedTables& tables, std::span<const int16_t> 
   for (size_t end = symbols.size(); end > 0;) {
     const size_t begin = (end - 1) / kBlock * kBlock;
     LICHEN_TRY_VOID(lookup.Run(begin, end, entries));
-    for (size_t i = 0; i < end - begin; ++i) bits += static_cast<double>(tables.cost_bits()[entries[i]]);
+    for (size_t i = 0; i < end - begin; ++i)
+      bits += static_cast<double>(tables.cost_bits()[entries[i]]);
     end = begin;
   }
   return bits + 8.0 * static_cast<double>(lookup.escapes().size());

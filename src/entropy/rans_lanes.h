@@ -37,9 +37,9 @@ struct DecodeOutcome {
 
 // Decodes `count` symbols with states first_lane, first_lane + 1, ... modulo lane_count (a power of two). Stops early when the
 // words run out. Requires kWordSlack readable words at words_end.
-DecodeOutcome DecodeLanesRef(const DecodeView& view, const TableNumbers& tables, size_t count, size_t first_lane,
-                             size_t lane_count, const uint16_t* words, const uint16_t* words_end,
-                             LaneStates& states, int16_t* out);
+DecodeOutcome DecodeLanesRef(const DecodeView& view, const TableNumbers& tables, size_t count,
+                             size_t first_lane, size_t lane_count, const uint16_t* words,
+                             const uint16_t* words_end, LaneStates& states, int16_t* out);
 // The same for first_lane = 0, lane_count = kLaneCount and count a multiple of kLaneCount. On running out, `out` and the
 // states hold anything.
 DecodeOutcome DecodeLanesSimd(const DecodeView& view, const TableNumbers& tables, size_t count,
@@ -48,8 +48,8 @@ DecodeOutcome DecodeLanesSimd(const DecodeView& view, const TableNumbers& tables
 
 // Encodes packed slots from the last to the first; `words_end` is the word last written (exclusive end of free space);
 // returns the new one. Requires room for count + kWordSlack words below words_end.
-uint16_t* EncodeLanesRef(const uint32_t* slots, size_t count, size_t first_lane, size_t lane_count, int prob_bits,
-                         LaneStates& states, uint16_t* words_end);
+uint16_t* EncodeLanesRef(const uint32_t* slots, size_t count, size_t first_lane, size_t lane_count,
+                         int prob_bits, LaneStates& states, uint16_t* words_end);
 uint16_t* EncodeLanesSimd(const uint32_t* slots, size_t count, int prob_bits, LaneStates& states,
                           uint16_t* words_end);
 

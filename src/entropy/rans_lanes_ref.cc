@@ -2,9 +2,9 @@
 
 namespace lichen {
 
-DecodeOutcome DecodeLanesRef(const DecodeView& view, const TableNumbers& tables, size_t count, size_t first_lane,
-                             size_t lane_count, const uint16_t* words, const uint16_t* words_end,
-                             LaneStates& states, int16_t* out) {
+DecodeOutcome DecodeLanesRef(const DecodeView& view, const TableNumbers& tables, size_t count,
+                             size_t first_lane, size_t lane_count, const uint16_t* words,
+                             const uint16_t* words_end, LaneStates& states, int16_t* out) {
   const uint32_t slot_mask = (1u << view.prob_bits) - 1;
   const int bucket_shift = view.prob_bits - kBucketBits;
   uint32_t phase = tables.phase;
@@ -25,8 +25,8 @@ DecodeOutcome DecodeLanesRef(const DecodeView& view, const TableNumbers& tables,
   return {words, has_marker};
 }
 
-uint16_t* EncodeLanesRef(const uint32_t* slots, size_t count, size_t first_lane, size_t lane_count, int prob_bits,
-                         LaneStates& states, uint16_t* words_end) {
+uint16_t* EncodeLanesRef(const uint32_t* slots, size_t count, size_t first_lane, size_t lane_count,
+                         int prob_bits, LaneStates& states, uint16_t* words_end) {
   for (size_t i = count; i-- > 0;) {
     uint32_t& state = states.state[(first_lane + i) & (lane_count - 1)];
     const uint32_t frequency = SlotFrequency(slots[i]);

@@ -1,5 +1,4 @@
 #include <array>
-#include <cstring>
 
 #include "entropy/rans_lanes.h"
 
@@ -46,12 +45,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128 || HWY_HAVE_SCALABLE
 
-DecodeOutcome DecodeLanes(const DecodeView& view, const TableNumbers& tables, size_t count, const uint16_t* words,
-                          const uint16_t* words_end, LaneStates& states, int16_t* out) {
+DecodeOutcome DecodeLanes(const DecodeView& view, const TableNumbers& tables, size_t count,
+                          const uint16_t* words, const uint16_t* words_end, LaneStates& states,
+                          int16_t* out) {
   return DecodeLanesRef(view, tables, count, 0, kLaneCount, words, words_end, states, out);
 }
 
-uint16_t* EncodeLanes(const uint32_t* slots, size_t count, int prob_bits, LaneStates& states, uint16_t* words_end) {
+uint16_t* EncodeLanes(const uint32_t* slots, size_t count, int prob_bits, LaneStates& states,
+                      uint16_t* words_end) {
   return EncodeLanesRef(slots, count, 0, kLaneCount, prob_bits, states, words_end);
 }
 
@@ -108,8 +109,8 @@ HWY_INLINE void PutWords(uint16_t*& words_end, VU32 state, hn::Mask<DU32> mask) 
 #if HWY_TARGET <= HWY_AVX3
   const size_t count = hn::CountTrue(du32, mask);
   words_end -= count;
-  hn::BlendedStore(hn::DemoteTo(du16, hn::BitCast(di32, hn::Compress(low, mask))), hn::FirstN(du16, count), du16,
-                   words_end);
+  hn::BlendedStore(hn::DemoteTo(du16, hn::BitCast(di32, hn::Compress(low, mask))),
+                   hn::FirstN(du16, count), du16, words_end);
 #else
   // A whole vector with the words at its upper end; what lies below them is free space.
   const size_t bits = MaskBits(mask);
@@ -124,18 +125,21 @@ HWY_INLINE void PutWords(uint16_t*& words_end, VU32 state, hn::Mask<DU32> mask) 
 // One group of kLaneCount symbols: all lookups first, so that they overlap, then the words in order.
 template <class LoadTables>
 HWY_INLINE void DecodeGroup(const DecodeView& view, LoadTables load_tables, const uint16_t*& words,
-                            VU32 (&state)[kVectors], hn::Mask<DU32>& markers, int16_t* HWY_RESTRICT out) {
+                            VU32 (&state)[kVectors], hn::Mask<DU32>& markers,
+                            int16_t* HWY_RESTRICT out) {
   const VU32 slot_mask = hn::Set(du32, (1u << view.prob_bits) - 1);
   const int bucket_shift = view.prob_bits - kBucketBits;
   HWY_UNROLL(kVectors)
   for (size_t v = 0; v < kVectors; ++v) {
     const VU32 slot = hn::And(state[v], slot_mask);
-    const VU32 bucket = hn::Add(hn::ShiftLeft<kBucketBits>(load_tables(v)), hn::ShiftRightSame(slot, bucket_shift));
+    const VU32 bucket =
+        hn::Add(hn::ShiftLeft<kBucketBits>(load_tables(v)), hn::ShiftRightSame(slot, bucket_shift));
     VU32 entry = Gather(view.buckets, bucket);
     VU32 packed = Gather(view.entries, entry);
     VU32 offset = hn::Sub(slot, hn::And(packed, hn::Set(du32, 0xFFFF)));
     VU32 last = hn::ShiftRight<16>(packed);
-    for (auto miss = GtSmall(offset, last); HWY_UNLIKELY(!hn::AllFalse(du32, miss)); miss = GtSmall(offset, last)) {
+    for (auto miss = GtSmall(offset, last); HWY_UNLIKELY(!hn::AllFalse(du32, miss));
+         miss = GtSmall(offset, last)) {
       entry = hn::IfThenElse(miss, hn::Add(entry, hn::Set(du32, 1)), entry);
       packed = Gather(view.entries, entry);
       offset = hn::Sub(slot, hn::And(packed, hn::Set(du32, 0xFFFF)));
@@ -146,7 +150,8 @@ HWY_INLINE void DecodeGroup(const DecodeView& view, LoadTables load_tables, cons
     const auto symbol = hn::GatherIndex(di32, view.symbols, hn::BitCast(di32, entry));
     const auto marker = hn::RebindMask(du32, hn::Eq(symbol, hn::Set(di32, kEscapeMarker)));
     markers = hn::Or(markers, marker);
-    hn::StoreU(hn::DemoteTo(hn::Rebind<int16_t, DU32>(), symbol), hn::Rebind<int16_t, DU32>(), out + v * kVectorLanes);
+    hn::StoreU(hn::DemoteTo(hn::Rebind<int16_t, DU32>(), symbol), hn::Rebind<int16_t, DU32>(),
+               out + v * kVectorLanes);
   }
   HWY_UNROLL(kVectors)
   for (size_t v = 0; v < kVectors; ++v) {
@@ -156,8 +161,9 @@ HWY_INLINE void DecodeGroup(const DecodeView& view, LoadTables load_tables, cons
   }
 }
 
-DecodeOutcome DecodeLanes(const DecodeView& view, const TableNumbers& tables, size_t count, const uint16_t* words,
-                          const uint16_t* words_end, LaneStates& states, int16_t* out) {
+DecodeOutcome DecodeLanes(const DecodeView& view, const TableNumbers& tables, size_t count,
+                          const uint16_t* words, const uint16_t* words_end, LaneStates& states,
+                          int16_t* out) {
   VU32 state[kVectors];
   for (size_t v = 0; v < kVectors; ++v) state[v] = hn::Load(du32, states.state + v * kVectorLanes);
   auto markers = hn::FirstN(du32, 0);
@@ -172,7 +178,9 @@ DecodeOutcome DecodeLanes(const DecodeView& view, const TableNumbers& tables, si
     const uint32_t step = kLaneCount % tables.cycle_count;
     uint32_t phase = tables.phase;
     for (size_t i = 0; i < count && words <= words_end; i += kLaneCount) {
-      const auto load = [&](size_t v) HWY_ATTR { return hn::LoadU(du32, tables.cycle + phase + v * kVectorLanes); };
+      const auto load = [&](size_t v) HWY_ATTR {
+        return hn::LoadU(du32, tables.cycle + phase + v * kVectorLanes);
+      };
       DecodeGroup(view, load, words, state, markers, out + i);
       phase += step;
       if (phase >= tables.cycle_count) phase -= tables.cycle_count;
@@ -201,7 +209,8 @@ HWY_INLINE VU32 Divide(VU32 x, VU32 f, VU32& remainder) {
   return q;
 }
 
-uint16_t* EncodeLanes(const uint32_t* slots, size_t count, int prob_bits, LaneStates& states, uint16_t* words_end) {
+uint16_t* EncodeLanes(const uint32_t* slots, size_t count, int prob_bits, LaneStates& states,
+                      uint16_t* words_end) {
   VU32 state[kVectors];
   for (size_t v = 0; v < kVectors; ++v) state[v] = hn::Load(du32, states.state + v * kVectorLanes);
   const VU32 low_half = hn::Set(du32, 0xFFFF);
@@ -215,7 +224,8 @@ uint16_t* EncodeLanes(const uint32_t* slots, size_t count, int prob_bits, LaneSt
       const VU32 x = hn::IfThenElse(full, hn::ShiftRight<16>(state[v]), state[v]);
       VU32 remainder;
       const VU32 q = Divide(x, f, remainder);
-      state[v] = hn::Add(hn::Add(hn::ShiftLeftSame(q, prob_bits), remainder), hn::And(packed, low_half));
+      state[v] =
+          hn::Add(hn::Add(hn::ShiftLeftSame(q, prob_bits), remainder), hn::And(packed, low_half));
     }
   }
   for (size_t v = 0; v < kVectors; ++v) hn::Store(state[v], du32, states.state + v * kVectorLanes);

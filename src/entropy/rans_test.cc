@@ -16,14 +16,15 @@ using testing::HasSubstr;
 bool IsWide(std::span<const uint8_t> bytes) { return !bytes.empty() && bytes[0] != 0; }
 
 // Decodes in rows of random length.
-Result<void> DecodeInRows(const PreparedTables& tables, std::span<const uint8_t> bytes, const Message& message,
-                          Random& random, std::span<int16_t> out) {
+Result<void> DecodeInRows(const PreparedTables& tables, std::span<const uint8_t> bytes,
+                          const Message& message, Random& random, std::span<int16_t> out) {
   LICHEN_TRY(RansDecoder decoder, RansDecoder::Create(tables, bytes));
   for (size_t begin = 0; begin < out.size();) {
     const size_t count = std::min(out.size() - begin, static_cast<size_t>(random.Int(0, 200)));
-    const TableIndices indices = message.numbers.empty()
-                                     ? TableIndices::PerChannel()
-                                     : TableIndices::Explicit(std::span(message.numbers).subspan(begin, count));
+    const TableIndices indices =
+        message.numbers.empty()
+            ? TableIndices::PerChannel()
+            : TableIndices::Explicit(std::span(message.numbers).subspan(begin, count));
     LICHEN_TRY_VOID(decoder.DecodeRow(indices, out.subspan(begin, count)));
     begin += count;
   }
@@ -37,8 +38,10 @@ struct Sample {
 };
 
 Sample MakeSample(Random& random, const TableSet& set, size_t count, bool is_explicit) {
-  Sample sample{PreparedTables::Create(set).value(), DrawMessage(random, set, count, is_explicit), {}};
-  sample.bytes = EncodeSymbols(sample.tables, sample.message.symbols, sample.message.indices()).value();
+  Sample sample{
+      PreparedTables::Create(set).value(), DrawMessage(random, set, count, is_explicit), {}};
+  sample.bytes =
+      EncodeSymbols(sample.tables, sample.message.symbols, sample.message.indices()).value();
   return sample;
 }
 
@@ -52,17 +55,22 @@ TEST(Rans, ReturnsRandomSymbolsOfRandomTablesOnEveryTarget) {
     for (const size_t count : counts) {
       SCOPED_TRACE(testing::Message() << max_count << " frequencies, " << count << " symbols");
       const int prob_bits = random.Int(kMinProbBits, kMaxProbBits);
-      const TableSet set = entropy_test::RandomTables(random, prob_bits, random.Int(1, max_count > 256 ? 9 : 250), max_count);
+      const TableSet set = entropy_test::RandomTables(
+          random, prob_bits, random.Int(1, max_count > 256 ? 9 : 250), max_count);
       const Sample sample = MakeSample(random, set, count, random.Int(0, 1) == 1);
       wide += IsWide(sample.bytes);
       ForEachTarget([&] {
-        ASSERT_EQ(EncodeSymbols(sample.tables, sample.message.symbols, sample.message.indices()).value(), sample.bytes);
+        ASSERT_EQ(
+            EncodeSymbols(sample.tables, sample.message.symbols, sample.message.indices()).value(),
+            sample.bytes);
         std::vector<int16_t> out(count);
-        const auto result = DecodeSymbols(sample.tables, sample.bytes, sample.message.indices(), out);
+        const auto result =
+            DecodeSymbols(sample.tables, sample.bytes, sample.message.indices(), out);
         ASSERT_TRUE(result.has_value()) << result.error().message;
         ASSERT_EQ(out, sample.message.symbols);
         std::vector<int16_t> rows(count);
-        ASSERT_TRUE(DecodeInRows(sample.tables, sample.bytes, sample.message, random, rows).has_value());
+        ASSERT_TRUE(
+            DecodeInRows(sample.tables, sample.bytes, sample.message, random, rows).has_value());
         ASSERT_EQ(rows, sample.message.symbols);
       });
     }
@@ -76,24 +84,29 @@ TEST(Rans, SizeIsTheIdealCodeLengthAndAFewBytes) {
     for (const size_t count : {size_t{1}, size_t{100}, size_t{3000}, size_t{100000}}) {
       const TableSet set = entropy_test::RandomTables(random, prob_bits, 64, 60);
       const Sample sample = MakeSample(random, set, count, false);
-      const double ideal_bytes = IdealBits(sample.tables, sample.message.symbols, sample.message.indices()).value() / 8;
+      const double ideal_bytes =
+          IdealBits(sample.tables, sample.message.symbols, sample.message.indices()).value() / 8;
       const double actual_bytes = static_cast<double>(sample.bytes.size());
       EXPECT_GE(actual_bytes, ideal_bytes);
-      EXPECT_LE(actual_bytes, ideal_bytes * 1.003 + (IsWide(sample.bytes) ? 25 : 8)) << prob_bits << " bits, " << count;
+      EXPECT_LE(actual_bytes, ideal_bytes * 1.003 + (IsWide(sample.bytes) ? 25 : 8))
+          << prob_bits << " bits, " << count;
     }
   }
 }
 
 TEST(Rans, EscapesCoverInt16) {
-  const TableSet set{.prob_bits = 12,
-                     .tables = {{.min_symbol = -1, .frequencies = {100, 3895, 100, 1}, .has_escape = true},
-                                {.min_symbol = -7, .frequencies = {4096}, .has_escape = true},  // nothing but escapes
-                                {.min_symbol = 32767, .frequencies = {4000, 96}, .has_escape = true},
-                                {.min_symbol = -32767, .frequencies = {4000, 96}, .has_escape = true}}};
+  const TableSet set{
+      .prob_bits = 12,
+      .tables = {
+          {.min_symbol = -1, .frequencies = {100, 3895, 100, 1}, .has_escape = true},
+          {.min_symbol = -7, .frequencies = {4096}, .has_escape = true},  // nothing but escapes
+          {.min_symbol = 32767, .frequencies = {4000, 96}, .has_escape = true},
+          {.min_symbol = -32767, .frequencies = {4000, 96}, .has_escape = true}}};
   const PreparedTables tables = PreparedTables::Create(set).value();
   std::vector<int16_t> symbols;
   for (int32_t symbol = -32768; symbol <= 32767; ++symbol) {
-    const int16_t four[] = {static_cast<int16_t>(symbol), static_cast<int16_t>(symbol), static_cast<int16_t>(symbol), -32768};
+    const int16_t four[] = {static_cast<int16_t>(symbol), static_cast<int16_t>(symbol),
+                            static_cast<int16_t>(symbol), -32768};
     symbols.insert(symbols.end(), std::begin(four), std::end(four));
   }
   const auto bytes = EncodeSymbols(tables, symbols, TableIndices::PerChannel()).value();
@@ -106,7 +119,8 @@ TEST(Rans, EscapesCoverInt16) {
 }
 
 TEST(EncodeSymbols, RefusesASymbolThatNoTableEntryCovers) {
-  const TableSet set{.prob_bits = 12, .tables = {{.min_symbol = -1, .frequencies = {100, 3896, 100}}}};
+  const TableSet set{.prob_bits = 12,
+                     .tables = {{.min_symbol = -1, .frequencies = {100, 3896, 100}}}};
   const PreparedTables tables = PreparedTables::Create(set).value();
   const std::vector<int16_t> symbols = {0, 1, -1, 2, 0};
   const auto result = EncodeSymbols(tables, symbols, TableIndices::PerChannel());
@@ -121,8 +135,10 @@ TEST(Rans, RefusesATableNumberBeyondTheTables) {
   std::vector<uint8_t> numbers = sample.message.numbers;
   numbers[77] = 3;
   std::vector<int16_t> out(100);
-  EXPECT_FALSE(EncodeSymbols(sample.tables, sample.message.symbols, TableIndices::Explicit(numbers)).has_value());
-  const auto result = DecodeSymbols(sample.tables, sample.bytes, TableIndices::Explicit(numbers), out);
+  EXPECT_FALSE(EncodeSymbols(sample.tables, sample.message.symbols, TableIndices::Explicit(numbers))
+                   .has_value());
+  const auto result =
+      DecodeSymbols(sample.tables, sample.bytes, TableIndices::Explicit(numbers), out);
   ASSERT_FALSE(result.has_value());
   EXPECT_THAT(result.error().message, HasSubstr("table 3, there are 3"));
 }
@@ -144,7 +160,8 @@ std::vector<Sample> DamageSamples() {
   for (const size_t count : {size_t{300}, size_t{8000}}) {
     for (const bool has_escape : {false, true}) {
       TableSet set{.prob_bits = 14};
-      for (int i = 0; i < 50; ++i) set.tables.push_back(entropy_test::RandomTable(random, 14, 256, has_escape));
+      for (int i = 0; i < 50; ++i)
+        set.tables.push_back(entropy_test::RandomTable(random, 14, 256, has_escape));
       samples.push_back(MakeSample(random, set, count, has_escape));
     }
   }
@@ -158,13 +175,15 @@ TEST(RansDecoder, RejectsEveryTruncationAndTrailingByte) {
     std::vector<int16_t> out(sample.message.symbols.size());
     for (size_t size = 0; size < sample.bytes.size(); ++size) {
       // An exact copy, so that sanitizers see reads beyond it.
-      const std::vector<uint8_t> cut(sample.bytes.begin(), sample.bytes.begin() + static_cast<std::ptrdiff_t>(size));
+      const std::vector<uint8_t> cut(sample.bytes.begin(),
+                                     sample.bytes.begin() + static_cast<std::ptrdiff_t>(size));
       const auto result = DecodeSymbols(sample.tables, cut, sample.message.indices(), out);
       ASSERT_FALSE(result.has_value()) << size;
       ASSERT_THAT(result.error().message, HasSubstr("byte"));
       // Cut in the words, between two of them: they run out during decoding.
       if (size > sample.bytes.size() / 2 && (sample.bytes.size() - size) % 2 == 0) {
-        ASSERT_THAT(result.error().message, HasSubstr("ends at byte " + std::to_string(size) + ", among symbols"));
+        ASSERT_THAT(result.error().message,
+                    HasSubstr("ends at byte " + std::to_string(size) + ", among symbols"));
       }
     }
     for (const uint8_t extra : {0x00, 0x01, 0xFF}) {
@@ -181,9 +200,11 @@ TEST(RansDecoder, RejectsAWrongSymbolCount) {
   for (const Sample& sample : DamageSamples()) {
     if (!sample.message.numbers.empty()) continue;
     const size_t count = sample.message.symbols.size();
-    for (const size_t wrong : {size_t{0}, size_t{1}, count / 2, count - 1, count + 1, count + 1000}) {
+    for (const size_t wrong :
+         {size_t{0}, size_t{1}, count / 2, count - 1, count + 1, count + 1000}) {
       std::vector<int16_t> out(wrong);
-      const auto result = DecodeSymbols(sample.tables, sample.bytes, TableIndices::PerChannel(), out);
+      const auto result =
+          DecodeSymbols(sample.tables, sample.bytes, TableIndices::PerChannel(), out);
       ASSERT_FALSE(result.has_value()) << wrong;
       if (wrong == 1 && IsWide(sample.bytes)) {
         ASSERT_THAT(result.error().message, HasSubstr("holds at least"));
@@ -204,12 +225,14 @@ TEST(RansDecoder, SurvivesEveryChangedByteAndNoticesMost) {
       ++unnoticed;
       ASSERT_NE(out, sample.message.symbols) << i;
     }
-    EXPECT_LE(unnoticed, sample.bytes.size() / 20);  // a rare symbol can absorb a change in the low bits of its state
+    EXPECT_LE(unnoticed, sample.bytes.size() /
+                             20);  // a rare symbol can absorb a change in the low bits of its state
   }
 }
 
 TEST(RansDecoder, RejectsEveryBadField) {
-  const TableSet set{.prob_bits = 12, .tables = {{.frequencies = {3000, 1095, 1}, .has_escape = true}}};
+  const TableSet set{.prob_bits = 12,
+                     .tables = {{.frequencies = {3000, 1095, 1}, .has_escape = true}}};
   const PreparedTables tables = PreparedTables::Create(set).value();
   std::vector<int16_t> symbols(40, 0);
   for (size_t i = 0; i < symbols.size(); i += 3) symbols[i] = 1;
@@ -262,7 +285,8 @@ TEST(RansDecoder, RejectsEveryBadField) {
 TEST(RansDecoder, RejectsAWideSegmentWhoseStatesDoNotMeet) {
   Random random(28);
   TableSet set{.prob_bits = 12};
-  set.tables.push_back({.frequencies = {4090, 6}});  // changes hardly spread, so that they reach the end
+  set.tables.push_back(
+      {.frequencies = {4090, 6}});  // changes hardly spread, so that they reach the end
   const PreparedTables tables = PreparedTables::Create(set).value();
   const Message message = DrawMessage(random, set, 4000000, false);
   const auto good = EncodeSymbols(tables, message.symbols, message.indices()).value();
@@ -283,7 +307,8 @@ TEST(RansDecoder, SurvivesRandomBytes) {
   SCOPED_TRACE(seed);
   Random random(seed);
   for (int round = 0; round < 1000; ++round) {
-    const TableSet set = entropy_test::RandomTables(random, random.Int(12, 16), random.Int(1, 40), 40);
+    const TableSet set =
+        entropy_test::RandomTables(random, random.Int(12, 16), random.Int(1, 40), 40);
     const PreparedTables tables = PreparedTables::Create(set).value();
     std::vector<uint8_t> bytes(static_cast<size_t>(random.Int(0, 400)));
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.Bits());
@@ -300,7 +325,8 @@ TEST(EncodeSymbols, BytesAreFrozen) {
   for (const int prob_bits : {12, 16}) {
     const TableSet set = entropy_test::RandomTables(random, prob_bits, 40, 100);
     for (const size_t count : {500, 20000}) {
-      for (const uint8_t byte : MakeSample(random, set, count, count == 500).bytes) sum = (sum ^ byte) * 1099511628211u;
+      for (const uint8_t byte : MakeSample(random, set, count, count == 500).bytes)
+        sum = (sum ^ byte) * 1099511628211u;
     }
   }
   EXPECT_EQ(sum, 15596493040712333297u);

@@ -31,8 +31,8 @@ Result<void> CheckTable(const ProbabilityTable& table, int prob_bits, size_t ind
 
 Result<void> CheckTables(const TableSet& set) {
   if (set.prob_bits < kMinProbBits || set.prob_bits > kMaxProbBits) {
-    return Fail("probability tables have {} bits, allowed are {} to {}", set.prob_bits, kMinProbBits,
-                kMaxProbBits);
+    return Fail("probability tables have {} bits, allowed are {} to {}", set.prob_bits,
+                kMinProbBits, kMaxProbBits);
   }
   if (set.tables.empty() || set.tables.size() > static_cast<size_t>(kMaxTables)) {
     return Fail("{} probability tables, allowed are 1 to {}", set.tables.size(), kMaxTables);

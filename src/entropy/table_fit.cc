@@ -27,7 +27,9 @@ void ExchangeSlots(std::span<const double> weights, std::vector<uint32_t>& f) {
     if (f[i] > 1) donors.emplace(Loss(weights[i], f[i]), i);
   };
   for (size_t i = 0; i < f.size(); ++i) push(i);
-  const auto stale_taker = [&] { return takers.top().first != Gain(weights[takers.top().second], f[takers.top().second]); };
+  const auto stale_taker = [&] {
+    return takers.top().first != Gain(weights[takers.top().second], f[takers.top().second]);
+  };
   const auto stale_donor = [&] {
     const size_t i = donors.top().second;
     return f[i] < 2 || donors.top().first != Loss(weights[i], f[i]);
@@ -109,7 +111,8 @@ std::vector<uint32_t> QuantiseWeights(std::span<const double> weights, int prob_
   // A floor keeps equal treatment among symbols of weight 0 and the sum away from 0.
   const double floor = std::max(sum, 1.0) * 1e-9;
   std::vector<double> floored(weights.size());
-  std::transform(weights.begin(), weights.end(), floored.begin(), [&](double w) { return std::max(w, floor); });
+  std::transform(weights.begin(), weights.end(), floored.begin(),
+                 [&](double w) { return std::max(w, floor); });
   sum = std::accumulate(floored.begin(), floored.end(), 0.0);
 
   std::vector<uint32_t> f(weights.size());
@@ -156,7 +159,8 @@ ProbabilityTable FitTable(const SymbolCounts& counts, const FitOptions& options)
     const int64_t i = int64_t{symbol} - counts.min_symbol;
     const bool seen = i >= 0 && i < static_cast<int64_t>(counts.counts.size());
     const double prior = (1 - t) / (1 + t) * std::pow(t, std::abs(symbol - spread.centre));
-    return options.prior_count * prior + (seen ? static_cast<double>(counts.counts[static_cast<size_t>(i)]) : 0);
+    return options.prior_count * prior +
+           (seen ? static_cast<double>(counts.counts[static_cast<size_t>(i)]) : 0);
   };
   // The range: grow from the centre to the farthest symbols worth half a slot, then trim the lighter end.
   const double half_slot = 0.5 * mass / static_cast<double>(1 << options.prob_bits);
@@ -164,13 +168,18 @@ ProbabilityTable FitTable(const SymbolCounts& counts, const FitOptions& options)
   int32_t lo = spread.centre;
   int32_t hi = spread.centre;
   for (int32_t d = 1; d < reach; ++d) {
-    if (spread.centre - d >= -kMaxTableSymbol && weight(spread.centre - d) >= half_slot) lo = spread.centre - d;
-    if (spread.centre + d <= kMaxTableSymbol && weight(spread.centre + d) >= half_slot) hi = spread.centre + d;
+    if (spread.centre - d >= -kMaxTableSymbol && weight(spread.centre - d) >= half_slot)
+      lo = spread.centre - d;
+    if (spread.centre + d <= kMaxTableSymbol && weight(spread.centre + d) >= half_slot)
+      hi = spread.centre + d;
   }
   lo = std::clamp(lo, -kMaxTableSymbol, kMaxTableSymbol);
   hi = std::clamp(hi, lo, kMaxTableSymbol);
   while (hi - lo + 1 > reach) {
-    if (weight(lo) < weight(hi)) ++lo; else --hi;
+    if (weight(lo) < weight(hi))
+      ++lo;
+    else
+      --hi;
   }
   ProbabilityTable table{.min_symbol = lo, .has_escape = true};
   std::vector<double> weights;
@@ -221,7 +230,8 @@ double ExpectedBits(const ProbabilityTable& table, int prob_bits, const SymbolCo
     LICHEN_CHECK(inside || table.has_escape);
     const uint32_t f = inside ? table.frequencies[static_cast<size_t>(symbol - table.min_symbol)]
                               : table.frequencies.back();
-    const double escape_bits = inside ? 0 : 8.0 * EscapeBytes(EscapeCode(symbol, table.min_symbol, table.MaxSymbol()));
+    const double escape_bits =
+        inside ? 0 : 8.0 * EscapeBytes(EscapeCode(symbol, table.min_symbol, table.MaxSymbol()));
     bits += static_cast<double>(counts.counts[i]) * (prob_bits - std::log2(f) + escape_bits);
   }
   return bits;

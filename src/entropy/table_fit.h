@@ -30,8 +30,9 @@ std::vector<uint32_t> QuantiseWeights(std::span<const double> weights, int prob_
 
 struct FitOptions {
   int prob_bits = 12;
-  int max_symbols = 1024;   // frequencies per table, escape included; >= 2
-  double prior_count = 8;   // pseudo-counts, spread as a two-sided geometric somewhat wider than the data
+  int max_symbols = 1024;  // frequencies per table, escape included; >= 2
+  double prior_count =
+      8;  // pseudo-counts, spread as a two-sided geometric somewhat wider than the data
 };
 // A table with an escape. The symbols of its range are those that deserve at least half a slot after smoothing.
 ProbabilityTable FitTable(const SymbolCounts& counts, const FitOptions& options);
@@ -42,7 +43,7 @@ struct GaussianOptions {
   int table_count = 128;
   double log2_first_scale = -111.0 / 32;
   double log2_scale_step = 3.0 / 32;
-  int32_t max_symbol = 127;  // symbols -max_symbol to max_symbol
+  int32_t max_symbol = 127;              // symbols -max_symbol to max_symbol
   double min_probability = 1.0 / 65536;  // before renormalising
   int prob_bits = 16;
   // Drop symbols that deserve less than half a slot and add an escape for them.

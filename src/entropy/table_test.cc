@@ -27,14 +27,19 @@ TEST(CheckTables, RejectsWhatCannotBeDecoded) {
     const auto result = CheckTables(set);
     return result ? std::string("accepted") : result.error().message;
   };
-  EXPECT_THAT(message(OneTable({.frequencies = {4000, 95}})), HasSubstr("table 0: frequencies sum to 4095"));
+  EXPECT_THAT(message(OneTable({.frequencies = {4000, 95}})),
+              HasSubstr("table 0: frequencies sum to 4095"));
   EXPECT_THAT(message(OneTable({.frequencies = {4096, 0}})), HasSubstr("frequency 1 is 0"));
   EXPECT_THAT(message(OneTable({.frequencies = {0xFFFFFFFF, 4097}})), HasSubstr("sum"));
   EXPECT_THAT(message(OneTable({.frequencies = {}})), HasSubstr("0 frequencies"));
-  EXPECT_THAT(message(OneTable({.frequencies = std::vector<uint32_t>(4097, 1)}, 16)), HasSubstr("4097"));
-  EXPECT_THAT(message(OneTable({.min_symbol = -32768, .frequencies = {4096}})), HasSubstr("leave the range"));
-  EXPECT_THAT(message(OneTable({.min_symbol = 32767, .frequencies = {4000, 96}})), HasSubstr("leave the range"));
-  EXPECT_THAT(message(OneTable({.min_symbol = INT32_MAX, .frequencies = {4000, 96}})), HasSubstr("leave the range"));
+  EXPECT_THAT(message(OneTable({.frequencies = std::vector<uint32_t>(4097, 1)}, 16)),
+              HasSubstr("4097"));
+  EXPECT_THAT(message(OneTable({.min_symbol = -32768, .frequencies = {4096}})),
+              HasSubstr("leave the range"));
+  EXPECT_THAT(message(OneTable({.min_symbol = 32767, .frequencies = {4000, 96}})),
+              HasSubstr("leave the range"));
+  EXPECT_THAT(message(OneTable({.min_symbol = INT32_MAX, .frequencies = {4000, 96}})),
+              HasSubstr("leave the range"));
   EXPECT_THAT(message(OneTable({.frequencies = {2048}}, 11)), HasSubstr("11 bits"));
   EXPECT_THAT(message(OneTable({.frequencies = {1u << 17}}, 17)), HasSubstr("17 bits"));
   EXPECT_THAT(message(TableSet{}), HasSubstr("0 probability tables"));
@@ -49,7 +54,8 @@ TEST(PreparedTables, LaysSlotsOutByFallingFrequency) {
   const auto tables = PreparedTables::Create(
       OneTable({.min_symbol = -1, .frequencies = {8, 8, 4064, 8, 8}, .has_escape = true}));
   ASSERT_TRUE(tables.has_value());
-  const std::vector<int32_t> symbols(tables->decode_view().symbols, tables->decode_view().symbols + 5);
+  const std::vector<int32_t> symbols(tables->decode_view().symbols,
+                                     tables->decode_view().symbols + 5);
   EXPECT_THAT(symbols, testing::ElementsAre(1, 0, 2, -1, kEscapeMarker));
   EXPECT_EQ(tables->decode_view().entries[1], PackSlots(4064, 8));
   EXPECT_EQ(tables->encode_entries()[0], PackSlots(4080, 8));

@@ -9,12 +9,11 @@
 #include <vector>
 
 #define HWY_WANT_AVX3_DL
-#include "hwy/highway.h"
-#include "hwy/targets.h"
-
 #include "entropy/rans.h"
 #include "entropy/table.h"
 #include "entropy/table_fit.h"
+#include "hwy/highway.h"
+#include "hwy/targets.h"
 
 namespace lichen::entropy_test {
 
@@ -57,7 +56,8 @@ inline ProbabilityTable RandomTable(Random& random, int prob_bits, int count, bo
 inline TableSet RandomTables(Random& random, int prob_bits, int table_count, int max_count) {
   TableSet set{.prob_bits = prob_bits};
   for (int i = 0; i < table_count; ++i) {
-    set.tables.push_back(RandomTable(random, prob_bits, random.Int(1, max_count), random.Int(0, 1) == 1));
+    set.tables.push_back(
+        RandomTable(random, prob_bits, random.Int(1, max_count), random.Int(0, 1) == 1));
   }
   return set;
 }
@@ -67,7 +67,8 @@ inline int16_t DrawSymbol(Random& random, const ProbabilityTable& table, int pro
   uint32_t slot = static_cast<uint32_t>(random.Bits() >> (64 - prob_bits));
   size_t i = 0;
   while (slot >= table.frequencies[i]) slot -= table.frequencies[i++];
-  if (static_cast<int32_t>(i) < table.SymbolCount()) return static_cast<int16_t>(table.min_symbol + static_cast<int32_t>(i));
+  if (static_cast<int32_t>(i) < table.SymbolCount())
+    return static_cast<int16_t>(table.min_symbol + static_cast<int32_t>(i));
   const int32_t extremes[] = {-32768, 32767, random.Int(-32768, 32767), random.Int(-400, 400)};
   return static_cast<int16_t>(extremes[random.Int(0, 3)]);
 }

@@ -58,8 +58,9 @@ struct PackedBlock {
 struct LaneRequant {
   void Reserve(int64_t lanes);
   void Set(int64_t lane, const Requant& requant);
-  // Must be called after the last Set().
-  void Finish(int lane_count);
+  // Must be called after the last Set(). max_abs_acc bounds what will be requantised, per lane; one
+  // value stands for all lanes.
+  void Finish(int lane_count, std::span<const int64_t> max_abs_acc);
 
   std::vector<Requant> exact;  // per lane
   // Even and odd lanes of each vector apart, as 64-bit numbers.
@@ -70,6 +71,7 @@ struct LaneRequant {
   int post_shift = 0;
   bool has_pre_shift = false;
   bool narrow = true;  // every multiplier fits 32 bits, so the SIMD path applies
+  bool fits_32_bits = false;  // so does every result before saturation
   ValueRange range;
 };
 

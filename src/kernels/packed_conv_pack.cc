@@ -225,6 +225,7 @@ class Packer {
     block.contiguous = block.runs_end - block.runs_begin == 1 && used == vectors * N() &&
                        lanes.front().phase_x == lanes.back().phase_x;
     lane_order_.insert(lane_order_.end(), lanes.begin(), lanes.end());
+    max_abs_acc_.insert(max_abs_acc_.end(), block_max_.begin(), block_max_.end());
     conv_.blocks.push_back(block);
   }
 
@@ -245,11 +246,14 @@ class Packer {
 
   void PackSegments(const std::vector<Lane>& lanes) {
     const std::vector<Group> groups = NonZeroGroups(lanes);
+    block_max_.assign(lanes.size(), 0);
     size_t begin = 0;
     do {
       std::vector<int64_t> sums(lanes.size(), 0);
+      std::vector<int64_t> next = sums;
       size_t end = begin;
-      while (end < groups.size() && Fits(groups[end], sums)) ++end;
+      for (; end < groups.size() && Fits(groups[end], next); ++end) sums = next;
+      for (size_t l = 0; l < sums.size(); ++l) block_max_[l] += sums[l];
       LICHEN_CHECK(end > begin || groups.empty());
       PackSegment(lanes, std::span(groups).subspan(begin, end - begin));
       begin = end;
@@ -359,7 +363,7 @@ class Packer {
                         spec_.requant->At(static_cast<size_t>(lane_order_[l].channel),
                                           spec_.range));
     }
-    conv_.requant.Finish(conv_.lane_count);
+    conv_.requant.Finish(conv_.lane_count, max_abs_acc_);
   }
 
   const PackedConvSpec& spec_;
@@ -368,6 +372,8 @@ class Packer {
   int32_t max_vectors_ = 0;
   int64_t per_group_ = 2;
   std::vector<Lane> lane_order_;
+  std::vector<int64_t> block_max_;    // of the block being packed: bounds of |accumulator|
+  std::vector<int64_t> max_abs_acc_;  // in lane order
   std::vector<uint8_t> weights_;
   std::vector<int32_t> init_;
 };
@@ -383,7 +389,17 @@ void LaneRequant::Set(int64_t lane, const Requant& requant) {
   post_shift = requant.post_shift;
 }
 
-void LaneRequant::Finish(int lane_count) {
+void LaneRequant::Finish(int lane_count, std::span<const int64_t> max_abs_acc) {
+  fits_32_bits = true;
+  for (size_t l = 0; l < exact.size(); ++l) {
+    const __int128 bound = max_abs_acc[max_abs_acc.size() == 1 ? 0 : l];
+    const __int128 product = bound * (exact[l].multiplier < 0 ? -exact[l].multiplier
+                                                              : exact[l].multiplier);
+    const __int128 bias_abs = exact[l].bias < 0 ? -exact[l].bias : exact[l].bias;
+    // One for the floor of a negative number and one for the half of the rounding.
+    const __int128 result = ((product >> exact[l].pre_shift) + bias_abs + 1) >> post_shift;
+    fits_32_bits = fits_32_bits && result + 2 <= INT32_MAX;
+  }
   const size_t n = static_cast<size_t>(lane_count);
   multiplier = AlignedArray<int64_t>(exact.size());
   pre_shift = AlignedArray<int64_t>(exact.size());

@@ -192,27 +192,18 @@ void Accumulate(const PackedConv& conv, const PackedConvCall& call, const Packed
   }
 }
 
-// One vector of finished sums -> requantised lanes.
-HWY_INLINE VI32 RequantSums(const LaneRequant& requant, int64_t lane, const Sums& sums,
-                            int64_t at) {
+// One vector of finished sums -> requantised lanes, for parameters that the SIMD path cannot take.
+VI32 RequantSumsExactly(const LaneRequant& requant, int64_t lane, const Sums& sums, int64_t at) {
   const DI32 d;
-  if (HWY_TARGET == HWY_SCALAR || !requant.narrow) {
-    const int64_t n = static_cast<int64_t>(hn::Lanes(d));
-    HWY_ALIGN int32_t out[64];
-    for (int64_t i = 0; i < n; ++i) {
-      const int64_t acc = sums.wide ? int64_t{sums.hi[at + i]} * 65536 + sums.lo[at + i]
-                                    : int64_t{sums.acc[at + i]};
-      out[i] = static_cast<int32_t>(
-          Requantise(acc, requant.exact[static_cast<size_t>(lane + i)]));
-    }
-    return hn::LoadU(d, out);
+  const int64_t n = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN int32_t out[64];
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t acc = sums.wide ? int64_t{sums.hi[at + i]} * 65536 + sums.lo[at + i]
+                                  : int64_t{sums.acc[at + i]};
+    out[i] =
+        static_cast<int32_t>(Requantise(acc, requant.exact[static_cast<size_t>(lane + i)]));
   }
-#if HWY_TARGET != HWY_SCALAR
-  if (sums.wide) {
-    return RequantHiLo(hn::LoadU(d, sums.hi + at), hn::LoadU(d, sums.lo + at), requant, lane);
-  }
-  return RequantNarrow(hn::LoadU(d, sums.acc + at), requant, lane);
-#endif
+  return hn::LoadU(d, out);
 }
 
 HWY_INLINE VI32 LoadElements(const uint8_t* p, ElementType type) {
@@ -267,15 +258,10 @@ void StoreElement(int32_t v, uint8_t* row, int64_t index, ElementType type) {
   }
 }
 
-// Norms (or u) of one vector and x -> output lanes.
-HWY_INLINE VI32 ApplyTail(const PackedConvCall& call, VI32 inner, int64_t lane, const uint8_t* x_at) {
+// Norms (or u) of one vector and x -> output lanes, one by one.
+VI32 ApplyTailExactly(const PackedConvCall& call, VI32 inner, int64_t lane, VI32 x) {
   const DI32 d;
   const LaneRequant& output = *call.output_requant;
-  const VI32 x = LoadElements(x_at, call.x_type);
-#if HWY_TARGET != HWY_SCALAR
-  if (output.narrow && call.tail == PackedTail::kGdn) return GdnVector(x, inner, output, lane);
-  if (output.narrow && call.tail == PackedTail::kIgdn) return IgdnVector(x, inner, output, lane);
-#endif
   const int64_t n = static_cast<int64_t>(hn::Lanes(d));
   HWY_ALIGN int32_t xs[64];
   HWY_ALIGN int32_t inners[64];
@@ -320,32 +306,124 @@ void StoreRuns(const PackedConv& conv, const PackedConvCall& call, const PackedB
   }
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// Vector v of a block whose lanes are stored directly, for all units: parameters stay in registers.
+template <PackedTail kTail, bool kWide, ElementType kOutput>
+void FinishVector(const PackedConv& conv, const PackedConvCall& call, int64_t lane,
+                  const Sums& sums, int64_t at, int64_t stride, int64_t units, int64_t out_element,
+                  uint8_t* out_row) {
+  const DI32 d;
+  const RequantVectors requant(conv.requant, lane);
+  const TailVectors<kTail> tail(call.output_requant, lane);
+  const int64_t out_stride = conv.out_columns * conv.out_channels;
+  for (int64_t u = 0; u < units; ++u, at += stride, out_element += out_stride) {
+    VI32 q;
+    if constexpr (kWide) {
+      q = requant.ApplyHiLo(hn::LoadU(d, sums.hi + at), hn::LoadU(d, sums.lo + at));
+    } else {
+      q = requant.ApplyNarrow(hn::LoadU(d, sums.acc + at));
+    }
+    if constexpr (kTail != PackedTail::kNone) {
+      q = tail.Apply(LoadElements(call.x_row + out_element * SizeBytes(call.x_type), call.x_type),
+                     q);
+    }
+    StoreElements(q, out_row + out_element * SizeBytes(kOutput), kOutput);
+  }
+}
+
+template <PackedTail kTail, ElementType kOutput>
+void FinishDirect(const PackedConv& conv, const PackedConvCall& call, const PackedBlock& block,
+                  const Sums& sums) {
+  const int64_t n = conv.lane_count;
+  const LaneRun& run = conv.runs[static_cast<size_t>(block.runs_begin)];
+  const int64_t column = run.out_element / conv.out_channels;
+  // Units whose column lies within the picture.
+  const int64_t last = (call.out_width - column + conv.out_columns - 1) / conv.out_columns;
+  const int64_t units = std::min(call.unit_end, last) - call.unit_begin;
+  const int64_t out = call.unit_begin * conv.out_columns * conv.out_channels + run.out_element;
+  for (int32_t v = 0; v < block.vectors; ++v) {
+    const auto finish = sums.wide ? FinishVector<kTail, true, kOutput>
+                                  : FinishVector<kTail, false, kOutput>;
+    finish(conv, call, block.first_lane + v * n, sums, v * n, block.vectors * n, units,
+           out + v * n, call.out_rows[run.out_row]);
+  }
+}
+
+// Whether the vector path takes this block; if so, it is finished.
+bool TryFinishDirect(const PackedConv& conv, const PackedConvCall& call, const PackedBlock& block,
+                     const Sums& sums) {
+  const LaneRun& run = conv.runs[static_cast<size_t>(block.runs_begin)];
+  if (!block.contiguous || !conv.requant.narrow || call.tail == PackedTail::kLagc) return false;
+  if (call.output != ElementType::kI16 && call.tail != PackedTail::kNone) return false;
+  if (call.tail != PackedTail::kNone && !call.output_requant->narrow) return false;
+  if (call.out_rows[run.out_row] == nullptr) return true;
+  if (call.tail == PackedTail::kGdn) {
+    FinishDirect<PackedTail::kGdn, ElementType::kI16>(conv, call, block, sums);
+  } else if (call.tail == PackedTail::kIgdn) {
+    FinishDirect<PackedTail::kIgdn, ElementType::kI16>(conv, call, block, sums);
+  } else if (call.output == ElementType::kI16) {
+    FinishDirect<PackedTail::kNone, ElementType::kI16>(conv, call, block, sums);
+  } else if (call.output == ElementType::kI32) {
+    FinishDirect<PackedTail::kNone, ElementType::kI32>(conv, call, block, sums);
+  } else if (call.output == ElementType::kU8) {
+    FinishDirect<PackedTail::kNone, ElementType::kU8>(conv, call, block, sums);
+  } else {
+    FinishDirect<PackedTail::kNone, ElementType::kI8>(conv, call, block, sums);
+  }
+  return true;
+}
+#endif
+
+HWY_INLINE VI32 RequantSums(const LaneRequant& requant, int64_t lane, const Sums& sums,
+                            int64_t at) {
+#if HWY_TARGET != HWY_SCALAR
+  if (requant.narrow) {
+    const DI32 d;
+    const RequantVectors vectors(requant, lane);
+    return sums.wide
+               ? vectors.ApplyHiLo(hn::LoadU(d, sums.hi + at), hn::LoadU(d, sums.lo + at))
+               : vectors.ApplyNarrow(hn::LoadU(d, sums.acc + at));
+  }
+#endif
+  return RequantSumsExactly(requant, lane, sums, at);
+}
+
+HWY_INLINE VI32 ApplyTail(const PackedConvCall& call, VI32 inner, int64_t lane, VI32 x) {
+#if HWY_TARGET != HWY_SCALAR
+  if (call.output_requant->narrow && call.tail == PackedTail::kGdn) {
+    return TailVectors<PackedTail::kGdn>(call.output_requant, lane).Apply(x, inner);
+  }
+  if (call.output_requant->narrow && call.tail == PackedTail::kIgdn) {
+    return TailVectors<PackedTail::kIgdn>(call.output_requant, lane).Apply(x, inner);
+  }
+#endif
+  return ApplyTailExactly(call, inner, lane, x);
+}
+
+// Any block: lanes go through a buffer to their places.
 void FinishBlock(const PackedConv& conv, const PackedConvCall& call, const PackedBlock& block,
                  const Sums& sums) {
+#if HWY_TARGET != HWY_SCALAR
+  if (TryFinishDirect(conv, call, block, sums)) return;
+#endif
   const DI32 d;
   const int64_t n = conv.lane_count;
-  const LaneRun& first_run = conv.runs[static_cast<size_t>(block.runs_begin)];
-  const int64_t end = call.out_width * conv.out_channels;
+  const int64_t first_element = conv.runs[static_cast<size_t>(block.runs_begin)].out_element;
   HWY_ALIGN int32_t lanes[4 * 64];
   for (int64_t unit = call.unit_begin; unit < call.unit_end; ++unit) {
     const int64_t at = (unit - call.unit_begin) * block.vectors * n;
-    const int64_t out = unit * conv.out_columns * conv.out_channels + first_run.out_element;
-    const bool direct = block.contiguous && call.out_rows[first_run.out_row] != nullptr;
-    if (direct && out >= end) continue;
+    const int64_t out = unit * conv.out_columns * conv.out_channels + first_element;
     for (int32_t v = 0; v < block.vectors; ++v) {
       const int64_t lane = block.first_lane + v * n;
       VI32 q = RequantSums(conv.requant, lane, sums, at + v * n);
       if (call.tail != PackedTail::kNone) {
-        q = ApplyTail(call, q, lane, call.x_row + (out + v * n) * SizeBytes(call.x_type));
+        q = ApplyTail(call, q, lane,
+                      LoadElements(call.x_row + (out + v * n) * SizeBytes(call.x_type),
+                                   call.x_type));
       }
-      if (direct) {
-        StoreElements(q, call.out_rows[first_run.out_row] + (out + v * n) * SizeBytes(call.output),
-                      call.output);
-      } else {
-        hn::StoreU(q, d, lanes + v * n);
-      }
+      hn::StoreU(q, d, lanes + v * n);
     }
-    if (!direct) StoreRuns(conv, call, block, unit, lanes);
+    StoreRuns(conv, call, block, unit, lanes);
   }
 }
 

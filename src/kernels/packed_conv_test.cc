@@ -127,7 +127,8 @@ Tensor<int32_t> ConvCase::Packed(const Tensor<int32_t>& x) const {
   for (int64_t c = 0; c < c_.spec.out_channels; ++c) {
     output.Set(c, output_.At(static_cast<size_t>(c), output.range));
   }
-  output.Finish(conv.lane_count);
+  const int64_t unbounded = int64_t{1} << 46;
+  output.Finish(conv.lane_count, std::span(&unbounded, 1));
 
   const int64_t out_elements = c_.output.w * c_.spec.out_channels;
   for (int64_t q = 0; q * conv.out_rows < c_.output.h; ++q) {

@@ -41,80 +41,132 @@ HWY_INLINE EvenOdd LoadParameters(const AlignedArray<int64_t>& array, int64_t la
           hn::LoadU(d, array.data() + lane + static_cast<int64_t>(hn::Lanes(d)))};
 }
 
-// pre_shift, bias, post_shift, saturation of 64-bit products; back to 32-bit lanes in order.
-HWY_INLINE VI32 FinishRequant(EvenOdd product, const LaneRequant& requant, int64_t lane) {
-  const DI64 d64;
-  if (requant.has_pre_shift) {
-    const EvenOdd shift = LoadParameters(requant.pre_shift, lane);
-    product.even = hn::Shr(product.even, shift.even);
-    product.odd = hn::Shr(product.odd, shift.odd);
-  }
-  const EvenOdd bias = LoadParameters(requant.bias, lane);
-  VI64 even = hn::ShiftRightSame(hn::Add(product.even, bias.even), requant.post_shift);
-  VI64 odd = hn::ShiftRightSame(hn::Add(product.odd, bias.odd), requant.post_shift);
-  const VI64 min = hn::Set(d64, requant.range.min);
-  const VI64 max = hn::Set(d64, requant.range.max);
-  even = hn::Min(hn::Max(even, min), max);
-  odd = hn::Min(hn::Max(odd, min), max);
-  return hn::OddEven(AsI32(hn::ShiftLeft<32>(odd)), AsI32(even));
-}
-
-HWY_INLINE VI32 RequantNarrow(VI32 acc, const LaneRequant& requant, int64_t lane) {
-  const EvenOdd m = LoadParameters(requant.multiplier, lane);
-  return FinishRequant({hn::MulEven(acc, AsI32(m.even)), hn::MulEven(OddLanes(acc), AsI32(m.odd))},
-                       requant, lane);
-}
-
 // (hi * 2^16 + lo) * m for 32-bit hi, lo and m in the even lanes.
-HWY_INLINE VI64 MulHiLo(VI32 hi, VI32 lo, VI64 m) {
-  return hn::Add(hn::ShiftLeft<16>(hn::MulEven(hi, AsI32(m))), hn::MulEven(lo, AsI32(m)));
+HWY_INLINE VI64 MulHiLo(VI32 hi, VI32 lo, VI32 m) {
+  return hn::Add(hn::ShiftLeft<16>(hn::MulEven(hi, m)), hn::MulEven(lo, m));
 }
 
-HWY_INLINE VI32 RequantHiLo(VI32 hi, VI32 lo, const LaneRequant& requant, int64_t lane) {
-  const EvenOdd m = LoadParameters(requant.multiplier, lane);
-  return FinishRequant({MulHiLo(hi, lo, m.even), MulHiLo(OddLanes(hi), OddLanes(lo), m.odd)},
-                       requant, lane);
-}
+// The requantiser of one vector of lanes, its parameters loaded once.
+class RequantVectors {
+ public:
+  HWY_INLINE RequantVectors(const LaneRequant& requant, int64_t lane)
+      : requant_(requant),
+        lane_(lane),
+        multiplier_(LoadParameters(requant.multiplier, lane)),
+        bias_(LoadParameters(requant.bias, lane)),
+        post_shift_(requant.post_shift),
+        has_pre_shift_(requant.has_pre_shift),
+        fits_32_bits_(requant.fits_32_bits) {}
+
+  HWY_INLINE VI32 ApplyNarrow(VI32 acc) const {
+    return Finish({hn::MulEven(acc, AsI32(multiplier_.even)),
+                   hn::MulEven(OddLanes(acc), AsI32(multiplier_.odd))});
+  }
+
+  // The accumulator hi * 2^16 + lo.
+  HWY_INLINE VI32 ApplyHiLo(VI32 hi, VI32 lo) const {
+    return Finish({MulHiLo(hi, lo, AsI32(multiplier_.even)),
+                   MulHiLo(OddLanes(hi), OddLanes(lo), AsI32(multiplier_.odd))});
+  }
+
+  // 64-bit accumulators below 2^47 in size.
+  HWY_INLINE VI32 ApplyWide(EvenOdd acc) const {
+    const VI64 mask = hn::Set(DI64(), int64_t{0xFFFF});
+    const auto scale = [&](VI64 a, VI64 m) {
+      return MulHiLo(AsI32(hn::ShiftRight<16>(a)), AsI32(hn::And(a, mask)), AsI32(m));
+    };
+    return Finish({scale(acc.even, multiplier_.even), scale(acc.odd, multiplier_.odd)});
+  }
+
+ private:
+  // pre_shift, bias, post_shift, saturation; back to 32-bit lanes in order.
+  HWY_INLINE VI32 Finish(EvenOdd product) const {
+    const DI32 d;
+    const DI64 d64;
+    if (has_pre_shift_) {
+      const EvenOdd shift = LoadParameters(requant_.pre_shift, lane_);
+      product.even = hn::Shr(product.even, shift.even);
+      product.odd = hn::Shr(product.odd, shift.odd);
+    }
+    VI64 even = hn::ShiftRightSame(hn::Add(product.even, bias_.even), post_shift_);
+    VI64 odd = hn::ShiftRightSame(hn::Add(product.odd, bias_.odd), post_shift_);
+    if (!fits_32_bits_) {
+      const VI64 min = hn::Set(d64, requant_.range.min);
+      const VI64 max = hn::Set(d64, requant_.range.max);
+      even = hn::Min(hn::Max(even, min), max);
+      odd = hn::Min(hn::Max(odd, min), max);
+    }
+    const VI32 q = hn::OddEven(AsI32(hn::ShiftLeft<32>(odd)), AsI32(even));
+    const VI32 min = hn::Set(d, static_cast<int32_t>(requant_.range.min));
+    const VI32 max = hn::Set(d, static_cast<int32_t>(requant_.range.max));
+    return hn::Min(hn::Max(q, min), max);
+  }
+
+  const LaneRequant& requant_;
+  int64_t lane_;
+  EvenOdd multiplier_;
+  EvenOdd bias_;
+  int post_shift_;
+  bool has_pre_shift_;
+  bool fits_32_bits_;
+};
+
+template <PackedTail kTail>
+class TailVectors {
+ public:
+  TailVectors(const LaneRequant*, int64_t) {}
+};
 
 // Requantise(x * norm): |x * norm| < 2^47, so its upper part fits 32 bits.
-HWY_INLINE VI32 IgdnVector(VI32 x, VI32 norm, const LaneRequant& output, int64_t lane) {
-  const DI64 d64;
-  const VI64 mask = hn::Set(d64, int64_t{0xFFFF});
-  const EvenOdd m = LoadParameters(output.multiplier, lane);
-  const auto scale = [&](VI64 product, VI64 multiplier) {
-    return MulHiLo(AsI32(hn::ShiftRight<16>(product)), AsI32(hn::And(product, mask)), multiplier);
-  };
-  return FinishRequant({scale(hn::MulEven(x, norm), m.even),
-                        scale(hn::MulEven(OddLanes(x), OddLanes(norm)), m.odd)},
-                       output, lane);
-}
+template <>
+class TailVectors<PackedTail::kIgdn> {
+ public:
+  HWY_INLINE TailVectors(const LaneRequant* output, int64_t lane) : requant_(*output, lane) {}
+  HWY_INLINE VI32 Apply(VI32 x, VI32 norm) const {
+    return requant_.ApplyWide({hn::MulEven(x, norm), hn::MulEven(OddLanes(x), OddLanes(norm))});
+  }
+
+ private:
+  RequantVectors requant_;
+};
 
 // clamp(GdnQuotient(x, m, norm)). The quotient is estimated in float: reciprocal with one Newton
 // step (relative error below 2^-21), so for |q| < 2^17 the rounded estimate is off by at most 1 from the
 // wanted floor(num / den), num = 2 x m + norm, den = 2 norm <= 2^25. Then |num - q den| < 2^27, so
 // it is exact modulo 2^32 and tells which way to correct. Larger quotients are first cut to 2^17,
 // beyond the 16-bit output range, where an error of 1 does not matter.
-HWY_INLINE VI32 GdnVector(VI32 x, VI32 norm, const LaneRequant& output, int64_t lane) {
-  const DI32 d;
-  const hn::Repartition<float, DI32> df;
-  const VI32 m = hn::LoadU(d, output.natural_multiplier.data() + lane);
-  const VI32 one = hn::Set(d, 1);
-  norm = hn::Max(norm, one);
-  const auto norm_f = hn::ConvertTo(df, norm);
-  auto reciprocal = hn::ApproximateReciprocal(norm_f);
-  reciprocal = hn::Mul(reciprocal, hn::NegMulAdd(norm_f, reciprocal, hn::Set(df, 2.0F)));
-  auto estimate = hn::Mul(hn::Mul(hn::ConvertTo(df, x), hn::ConvertTo(df, m)), reciprocal);
-  estimate = hn::Min(hn::Max(estimate, hn::Set(df, -131072.0F)), hn::Set(df, 131072.0F));
-  VI32 q = hn::NearestInt(estimate);
-  const VI32 den = hn::ShiftLeft<1>(norm);
-  const VI32 num = hn::Add(hn::ShiftLeft<1>(hn::Mul(x, m)), norm);
-  const VI32 rest = hn::Sub(num, hn::Mul(q, den));
-  q = hn::Sub(q, hn::IfThenElseZero(hn::Lt(rest, hn::Zero(d)), one));
-  q = hn::Add(q, hn::IfThenElseZero(hn::Gt(rest, hn::Sub(den, one)), one));
-  const VI32 min = hn::Set(d, static_cast<int32_t>(output.range.min));
-  const VI32 max = hn::Set(d, static_cast<int32_t>(output.range.max));
-  return hn::Min(hn::Max(q, min), max);
-}
+template <>
+class TailVectors<PackedTail::kGdn> {
+ public:
+  HWY_INLINE TailVectors(const LaneRequant* output, int64_t lane)
+      : m_(hn::LoadU(DI32(), output->natural_multiplier.data() + lane)),
+        min_(hn::Set(DI32(), static_cast<int32_t>(output->range.min))),
+        max_(hn::Set(DI32(), static_cast<int32_t>(output->range.max))) {}
+
+  HWY_INLINE VI32 Apply(VI32 x, VI32 norm) const {
+    const DI32 d;
+    const hn::Repartition<float, DI32> df;
+    const VI32 one = hn::Set(d, 1);
+    norm = hn::Max(norm, one);
+    const auto norm_f = hn::ConvertTo(df, norm);
+    auto reciprocal = hn::ApproximateReciprocal(norm_f);
+    reciprocal = hn::Mul(reciprocal, hn::NegMulAdd(norm_f, reciprocal, hn::Set(df, 2.0F)));
+    auto estimate = hn::Mul(hn::Mul(hn::ConvertTo(df, x), hn::ConvertTo(df, m_)), reciprocal);
+    estimate = hn::Min(hn::Max(estimate, hn::Set(df, -131072.0F)), hn::Set(df, 131072.0F));
+    VI32 q = hn::NearestInt(estimate);
+    const VI32 den = hn::ShiftLeft<1>(norm);
+    const VI32 num = hn::Add(hn::ShiftLeft<1>(hn::Mul(x, m_)), norm);
+    const VI32 rest = hn::Sub(num, hn::Mul(q, den));
+    q = hn::Sub(q, hn::IfThenElseZero(hn::Lt(rest, hn::Zero(d)), one));
+    q = hn::Add(q, hn::IfThenElseZero(hn::Gt(rest, hn::Sub(den, one)), one));
+    return hn::Min(hn::Max(q, min_), max_);
+  }
+
+ private:
+  VI32 m_;
+  VI32 min_;
+  VI32 max_;
+};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace lichen

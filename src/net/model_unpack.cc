@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/check.h"
 #include "net/check_graph.h"
@@ -8,6 +10,8 @@
 
 namespace lichen {
 namespace {
+
+static_assert(std::endian::native == std::endian::little, "FlatBuffers are little-endian");
 
 constexpr uint32_t kMaxDepth = 16;
 constexpr uint32_t kMaxTables = 4'000'000;  // FlatBuffers tables in the payload
@@ -68,8 +72,13 @@ class Unpacker {
     values.clear();
     if (!stored) return {};
     LICHEN_TRY_VOID(Spend(uint64_t{stored->size()} * sizeof(T)));
-    values.reserve(stored->size());
-    for (T value : *stored) values.push_back(static_cast<Held>(value));
+    values.resize(stored->size());
+    // The verifier does not check how elements of 8 bytes are aligned.
+    for (size_t i = 0; i < values.size(); ++i) {
+      T value;
+      std::memcpy(&value, stored->Data() + i * sizeof(T), sizeof(T));
+      values[i] = static_cast<Held>(value);
+    }
     return {};
   }
 

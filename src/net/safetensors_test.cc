@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <lzma.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "net/import/xz.h"
@@ -15,11 +16,11 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::vector<uint8_t> File(const std::string& header, const std::vector<uint8_t>& data) {
-  std::vector<uint8_t> bytes(8);
+  std::vector<uint8_t> bytes(8 + header.size() + data.size());
   const uint64_t size = header.size();
   std::memcpy(bytes.data(), &size, 8);
-  bytes.insert(bytes.end(), header.begin(), header.end());
-  bytes.insert(bytes.end(), data.begin(), data.end());
+  std::copy(header.begin(), header.end(), bytes.begin() + 8);
+  std::copy(data.begin(), data.end(), bytes.end() - static_cast<long>(data.size()));
   return bytes;
 }
 
