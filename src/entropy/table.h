@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/probability_table.h"
 #include "base/result.h"
 
 namespace lichen {
@@ -19,25 +20,6 @@ inline constexpr int kMaxTableSymbols = 4096;  // frequencies per table, escape 
 inline constexpr int kMaxTables = 4096;
 // Symbols of a table lie in [-kMaxTableSymbol, kMaxTableSymbol]; -32768 can only be coded as an escape.
 inline constexpr int32_t kMaxTableSymbol = 32767;
-
-struct ProbabilityTable {
-  int32_t min_symbol = 0;
-  std::vector<uint32_t> frequencies;
-  bool has_escape = false;
-
-  // Symbols that have a frequency of their own.
-  int32_t SymbolCount() const {
-    return static_cast<int32_t>(frequencies.size()) - (has_escape ? 1 : 0);
-  }
-  int32_t MaxSymbol() const { return min_symbol + SymbolCount() - 1; }
-  bool operator==(const ProbabilityTable&) const = default;
-};
-
-struct TableSet {
-  int prob_bits = kMaxProbBits;
-  std::vector<ProbabilityTable> tables;
-  bool operator==(const TableSet&) const = default;
-};
 
 // An error names the table and the entry.
 Result<void> CheckTables(const TableSet& set);

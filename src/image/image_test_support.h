@@ -22,7 +22,11 @@ class ScratchFolder {
  public:
   ScratchFolder() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
+    // In memory where it is large enough, as each written picture waits for its disk.
+    std::error_code error;
+    const auto space = std::filesystem::space("/dev/shm", error);
+    const bool fits = !error && space.available > uint64_t{512} << 20;
+    path_ = (fits ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path()) /
             fmt::format("lichen_image_{}_{}_{}", test->test_suite_name(), test->name(),
                         std::random_device()());
     std::filesystem::create_directories(path_);

@@ -9,15 +9,16 @@
 #include <utility>
 #include <vector>
 
-// These two need <cstdio> first.
-#include <jerror.h>
+// Needs <cstdio> first.
 #include <jpeglib.h>
+// Needs <jpeglib.h> first: its codes depend on the version.
+#include <jerror.h>
 
 namespace lichen {
 namespace {
 
-constexpr int kMaxScans =
-    500;  // more only waste time: libjpeg passes over all coefficients for each
+// More only waste time: libjpeg passes over all coefficients for each.
+constexpr int kMaxScans = 500;
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr int kIccMarker = JPEG_APP0 + 2;
 constexpr uint8_t kExifTag[] = {'E', 'x', 'i', 'f', 0, 0};

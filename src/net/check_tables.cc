@@ -20,8 +20,8 @@ Result<void> CheckTable(const ProbabilityTable& table, int32_t prob_bits) {
   if (table.frequencies.empty() || table.frequencies.size() > kMaxSymbols) {
     return Fail("it has {} symbols, allowed are 1 to {}", table.frequencies.size(), kMaxSymbols);
   }
-  if (table.first_symbol < -kMaxSymbol || table.first_symbol > kMaxSymbol) {
-    return Fail("first_symbol {} is out of range", table.first_symbol);
+  if (table.min_symbol < -kMaxSymbol || table.min_symbol > kMaxSymbol) {
+    return Fail("min_symbol {} is out of range", table.min_symbol);
   }
   uint64_t sum = 0;
   for (uint32_t frequency : table.frequencies) sum += frequency;

@@ -105,7 +105,7 @@ class Walk {
     Number(set.prob_bits);
     Count(set.tables);
     for (const ProbabilityTable& table : set.tables) {
-      Number(table.first_symbol);
+      Number(table.min_symbol);
       Number(table.has_escape ? 1 : 0);
       Numbers(table.frequencies);
     }

@@ -12,7 +12,7 @@
 //       gain_requant; gain_range min, max; output_requant; table; table_first; slope_shift;
 //       mask_block; mask
 //     requant: multiplier; pre_shift; bias (lists); post_shift
-//   list of table sets: text name; prob_bits; list of tables: first_symbol; has_escape (0 or 1);
+//   list of table sets: text name; prob_bits; list of tables: min_symbol; has_escape (0 or 1);
 //     frequencies
 //   coding: latent_shift; symbol_range min, max; index_max; size_multiple
 // Metadata does not count, and neither do the bytes of the model file. A requantiser's vector of one

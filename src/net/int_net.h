@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/probability_table.h"
 #include "base/requantise.h"
 #include "net/graph.h"
 
@@ -45,22 +46,6 @@ struct IntParams {
 
 using IntNode = Node<IntParams>;
 using IntGraph = Graph<IntParams>;
-
-// A discrete probability distribution: symbol first_symbol + i has frequency frequencies[i] of
-// 2^prob_bits. With has_escape the last entry stands for every value outside.
-struct ProbabilityTable {
-  int32_t first_symbol = 0;
-  bool has_escape = false;
-  std::vector<uint32_t> frequencies;
-  bool operator==(const ProbabilityTable&) const = default;
-};
-
-// A named set of tables: `latent` (one per channel, or per index with a context), `hyper_latent`.
-struct TableSet {
-  std::string name;
-  int32_t prob_bits = 0;  // 12 to 16; the frequencies of each table sum to 2^prob_bits
-  std::vector<ProbabilityTable> tables;
-};
 
 // How latents become symbols: symbol = clamp((y - mean + half) >> latent_shift, symbol_range),
 // y_hat = (symbol << latent_shift) + mean, with half = 2^(latent_shift - 1) and mean 0 where there is no context. The mean

@@ -1,6 +1,7 @@
 // The model file `.lichen`.
 //
-// Layout, little-endian: 64 bytes of header, then the payload, a FlatBuffers buffer (lichen.fbs, identifier "LCHN").
+// Layout, little-endian: 64 bytes of header, then the payload, a FlatBuffers buffer (lichen.fbs,
+// identifier "LCHN").
 //    0   8 bytes   magic 89 'L' 'I' 'C' 'H' 'E' 'N' 0A
 //    8   u32       version, 1
 //   12   u32       0

@@ -157,7 +157,7 @@ TEST(ModelIdentity, ChangesWithEverythingThatDecidesBits) {
       [](IntNet& n) { n.graphs[0].outputs = {{2}}; },
       [](IntNet& n) { std::swap(n.graphs[0], n.graphs[1]); },
       [](IntNet& n) { n.tables[0].tables[0].frequencies = {1001, 1999, 1096}; },
-      [](IntNet& n) { n.tables[0].tables[0].first_symbol = 0; },
+      [](IntNet& n) { n.tables[0].tables[0].min_symbol = 0; },
       [](IntNet& n) { n.tables[0].tables[1].has_escape = false; },
       [](IntNet& n) { n.tables[0].prob_bits = 13; },
       [](IntNet& n) { n.tables[0].name = "hyper_latent"; },

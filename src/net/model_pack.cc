@@ -140,7 +140,7 @@ class Packer {
       std::vector<Offset<fbs::ProbabilityTable>> tables;
       for (const ProbabilityTable& table : set.tables) {
         const auto frequencies = Values(table.frequencies);
-        tables.push_back(fbs::CreateProbabilityTable(builder_, table.first_symbol,
+        tables.push_back(fbs::CreateProbabilityTable(builder_, table.min_symbol,
                                                      table.has_escape, frequencies));
       }
       const auto name = builder_.CreateString(set.name);

@@ -242,7 +242,7 @@ class Unpacker {
       for (size_t t = 0; t < sets[i].tables.size(); ++t) {
         const auto& table = *from.tables()->Get(static_cast<flatbuffers::uoffset_t>(t));
         ProbabilityTable& out = sets[i].tables[t];
-        out.first_symbol = table.first_symbol();
+        out.min_symbol = table.min_symbol();
         out.has_escape = table.has_escape();
         LICHEN_TRY_VOID(Values(table.frequencies(), out.frequencies));
       }

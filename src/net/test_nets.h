@@ -120,8 +120,8 @@ inline IntNet SmallNet() {
   net.graphs = {SmallAnalysis(), SmallSynthesis(), SmallMain()};
   net.tables = {{.name = "latent",
                  .prob_bits = 12,
-                 .tables = {{.first_symbol = -1, .frequencies = {1000, 2000, 1096}},
-                            {.first_symbol = 0, .has_escape = true, .frequencies = {4095, 1}}}}};
+                 .tables = {{.min_symbol = -1, .frequencies = {1000, 2000, 1096}},
+                            {.min_symbol = 0, .frequencies = {4095, 1}, .has_escape = true}}}};
   net.coding = {.latent_shift = 1, .symbol_range = {-8, 7}, .index_max = 1, .size_multiple = 2};
   net.metadata = {{"source", "test"}, {"note", "small"}};
   return net;

@@ -19,7 +19,7 @@ std::string PairText(char name, int32_t h, int32_t w) {
 
 std::string RangeText(ValueRange range) { return fmt::format("[{}, {}]", range.min, range.max); }
 
-// "m<=17 bit >>23 +b >>4".
+// "*17 bit >>23 +b >>4 rounded".
 std::string RequantText(const ChannelRequant& r) {
   uint64_t largest = 0;
   for (int64_t m : r.multiplier) {
@@ -29,7 +29,9 @@ std::string RequantText(const ChannelRequant& r) {
   std::string text = r.multiplier.size() == 1 ? fmt::format("*{}", r.multiplier[0])
                                               : fmt::format("*{} bit", std::bit_width(largest));
   const auto [low, high] = std::minmax_element(r.pre_shift.begin(), r.pre_shift.end());
-  if (*high > 0) text += *low == *high ? fmt::format(" >>{}", *low) : fmt::format(" >>{}..{}", *low, *high);
+  if (*high > 0) {
+    text += *low == *high ? fmt::format(" >>{}", *low) : fmt::format(" >>{}..{}", *low, *high);
+  }
   const bool has_bias = std::any_of(r.bias.begin(), r.bias.end(), [](int64_t b) { return b != 0; });
   if (has_bias) text += r.bias.size() == 1 ? fmt::format(" {:+}", r.bias[0]) : std::string(" +b");
   if (r.post_shift > 0) text += fmt::format(" >>{} rounded", r.post_shift);

@@ -20,30 +20,25 @@ struct Sums {
   double signal = 0;
 };
 
-// Whether the bounds of a tensor's range are what it means, rather than a loss.
-bool BoundsAreMeant(const IntGraph& graph, TensorId id, int64_t raw) {
-  const ValueRange range = graph.tensor(id).range;
-  const bool is_picture = graph.name == "synthesis" && graph.outputs[0] == id;
-  return is_picture || (raw == 0 && range.min == 0);
-}
-
 void Compare(const IntGraph& graph, TensorId id, const Tensor<int32_t>& raw,
              const Tensor<float>& real, LayerReport& layer, Sums& sums) {
   const TensorInfo& info = graph.tensor(id);
   const auto channels = static_cast<size_t>(info.channels);
   const bool is_picture = graph.name == "synthesis" && graph.outputs[0] == id;
-  const double low = static_cast<double>(info.range.min) * ScaleAt(info, 0);
-  const double high = static_cast<double>(info.range.max) * ScaleAt(info, 0);
   for (size_t i = 0; i < raw.span().size(); ++i) {
     const int32_t q = raw.span()[i];
+    const double scale = ScaleAt(info, i % channels);
+    // Black and white, and the 0 of a ReLU, are what the range means.
     double expected = real.span()[i];
-    if (is_picture) expected = std::clamp(expected, low, high);
-    const double error = std::abs(q * ScaleAt(info, i % channels) - expected);
+    if (info.range.min == 0) expected = std::max(expected, 0.0);
+    if (is_picture) expected = std::min(expected, static_cast<double>(info.range.max) * scale);
+    const double error = std::abs(q * scale - expected);
     layer.error_max = std::max(layer.error_max, error);
     sums.error += error * error;
     sums.signal += expected * expected;
-    const bool is_bound = q == info.range.min || q == info.range.max;
-    layer.saturated_count += is_bound && !BoundsAreMeant(graph, id, q);
+    const bool is_low = q == info.range.min && info.range.min != 0;
+    const bool is_high = q == info.range.max && !is_picture;
+    layer.saturated_count += is_low || is_high;
   }
   layer.value_count += static_cast<int64_t>(raw.span().size());
 }
@@ -69,7 +64,7 @@ class Measurement {
     float_inputs.push_back(std::move(real));
     LICHEN_TRY(const std::vector<Tensor<float>> expected,
                RunFloatGraph(float_graph, std::move(float_inputs),
-                             {.reference = reference, .keep_all = true}, threads_));
+                             {.reference = reference, .keep_all = true}, Threads(1)));
     std::vector<Tensor<int32_t>> inputs;
     inputs.push_back(input.Clone());
     LICHEN_TRY(std::vector<Tensor<int32_t>> actual,

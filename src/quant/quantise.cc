@@ -60,6 +60,7 @@ class Quantiser {
       return FailUsage("margin {}, percentile {} or products_per_segment {} is out of range",
                        options_.margin, options_.percentile, options_.products_per_segment);
     }
+    if (calibration_.pictures.empty()) return Fail("there is no calibration picture");
     std::set<std::string> names;
     for (const FloatGraph& graph : net_.graphs) {
       for (const FloatNode& node : graph.nodes) names.insert(graph.tensor(node.output).name);
