@@ -64,9 +64,10 @@ Result<Tensor<T>> FromPicture(const Net& net, const Image& original, const Tenso
   const Image* image = &original;
   Image resized;
   if (const std::string_view text = Find(net.metadata, "input_size"); !text.empty()) {
-    LICHEN_TRY(const Size2 size, InPlace("metadata input_size", ParseSize(text)));
-    if (size != Size2{original.info.height, original.info.width}) {
-      LICHEN_TRY(resized, ResizeBilinear(original, size.h, size.w));
+    const Result<Size2> size = ParseSize(text);
+    if (!size) return Fail("the model's metadata input_size '{}' is no size", text);
+    if (*size != Size2{original.info.height, original.info.width}) {
+      LICHEN_TRY(resized, ResizeBilinear(original, size->h, size->w));
       image = &resized;
     }
   }

@@ -19,7 +19,6 @@ constexpr int kWideOperandBits = 15;
 constexpr double kWideMargin = 2;
 constexpr double kNarrowMargin = 1;
 constexpr double kLatentMargin = 2;
-constexpr int64_t kInt16Max = 32767;
 constexpr int kMainOutputBits = 16;
 constexpr int kMaxLatentShift = 12;
 
@@ -84,6 +83,21 @@ class Quantiser {
     return nullptr;
   }
 
+  // The layers that read the latents decide how wide these are.
+  int LatentBits() const {
+    const FloatGraph& synthesis = *net_.Find("synthesis");
+    int least = options_.bits;
+    bool is_set = false;
+    for (const FloatNode& node : synthesis.nodes) {
+      if (std::count(node.inputs.begin(), node.inputs.end(), synthesis.inputs[0]) == 0) continue;
+      const LayerBits* bits = BitsOfLayer(synthesis.tensor(node.output).name);
+      if (!bits || bits->operand_bits == 0) continue;
+      least = is_set ? std::min(least, bits->operand_bits) : bits->operand_bits;
+      is_set = true;
+    }
+    return least;
+  }
+
   // Range, scale and symbols of the latents.
   void ChooseLatents(const std::vector<GraphStatistics>& statistics) {
     const FloatGraph& analysis = *net_.Find("analysis");
@@ -91,7 +105,7 @@ class Quantiser {
     const TensorStatistics& y =
         statistics[at].tensors[static_cast<size_t>(analysis.outputs[0].index)];
     const double largest = std::max(1.0, kLatentMargin * y.MaxAbs());
-    const int64_t max_raw = IsWide() ? kInt16Max : 127;
+    const int64_t max_raw = (int64_t{1} << (LatentBits() - 1)) - 1;
     const double steps = std::log2(static_cast<double>(max_raw) / largest);
     const int shift = std::clamp(static_cast<int>(std::floor(steps)), 0, kMaxLatentShift);
     const auto wanted = static_cast<int64_t>(std::ceil(std::ldexp(largest, shift)));
