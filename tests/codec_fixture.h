@@ -1,0 +1,63 @@
+// A small codec for tests, fitted to the project's own test pictures.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "codec/codec.h"
+#include "flow/quantise_codec.h"
+#include "image/synthetic.h"
+#include "quant/klt.h"
+#include "quant/quantise.h"
+
+namespace lichen {
+
+inline Calibration TestCalibration() {
+  Calibration calibration;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    calibration.pictures.push_back(
+        {"picture" + std::to_string(seed), RenderTestPicture(128, 160, seed)});
+  }
+  return calibration;
+}
+
+inline IntNet MakeTestNet(double step = 12) {
+  const Threads threads(2);
+  const Calibration calibration = TestCalibration();
+  auto fitted = FitKlt(calibration, {.block = 4, .channels = 32, .step = step});
+  EXPECT_TRUE(fitted) << fitted.error().message;
+  auto quantised = Quantise(*fitted, calibration, {}, threads);
+  EXPECT_TRUE(quantised) << quantised.error().message;
+  auto tables = FitLatentTables(quantised->net, calibration, {}, threads);
+  EXPECT_TRUE(tables) << tables.error().message;
+  quantised->net.tables.push_back(std::move(*tables));
+  return std::move(quantised->net);
+}
+
+inline const IntNet& TestNet() {
+  static const IntNet net = MakeTestNet();
+  return net;
+}
+
+inline const Codec& TestCodec() {
+  static const Codec codec = [] {
+    auto made = Codec::Create(TestNet());
+    EXPECT_TRUE(made) << made.error().message;
+    return std::move(*made);
+  }();
+  return codec;
+}
+
+// An empty folder of its own for each test.
+inline std::filesystem::path TestFolder() {
+  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+  const auto folder = std::filesystem::temp_directory_path() /
+                      (std::string("lichen_") + info->test_suite_name() + "_" + info->name());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+}  // namespace lichen
