@@ -47,6 +47,8 @@ void AddQuantizeCommand(CLI::App& app, Invocation& invocation);
 void AddEncodeCommand(CLI::App& app, Invocation& invocation);
 void AddDecodeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);
+void AddFitCommand(CLI::App& app, Invocation& invocation);
+void AddBenchCommand(CLI::App& app, Invocation& invocation);
 void AddRenderCommand(CLI::App& app, Invocation& invocation);
 
 // The one JSON object of a command, indented, with a line feed.

@@ -45,6 +45,8 @@ Exit ParseAndRun(int argc, char** argv) {
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);
   AddEvalCommand(app, invocation);
+  AddFitCommand(app, invocation);
+  AddBenchCommand(app, invocation);
   AddRenderCommand(app, invocation);
   try {
     app.parse(argc, argv);
@@ -57,8 +59,10 @@ Exit ParseAndRun(int argc, char** argv) {
       fmt::print(stderr, "{}", app.help());
       return Exit::kUsage;
     }
+    const auto named = app.get_subcommands([&](const CLI::App* c) { return c->get_name() == argv[1]; });
+    const bool is_unknown = argv[1][0] != '-' && named.empty();
     fmt::print(stderr, "lichen: {}\nRun `lichen --help` or `lichen COMMAND --help`.\n",
-               error.what());
+               is_unknown ? fmt::format("unknown command '{}'", argv[1]) : error.what());
     return Exit::kUsage;
   }
   const Result<Exit> result = RunChosen(invocation);

@@ -23,7 +23,8 @@ Tensor<float> RandomTensor(Shape shape, uint32_t seed, float low, float high) {
 }
 
 std::vector<float> RandomValues(size_t count, uint32_t seed, float low, float high) {
-  const Tensor<float> tensor = RandomTensor({1, 1, 1, static_cast<int64_t>(count)}, seed, low, high);
+  const Tensor<float> tensor =
+      RandomTensor({1, 1, 1, static_cast<int64_t>(count)}, seed, low, high);
   return {tensor.span().begin(), tensor.span().end()};
 }
 

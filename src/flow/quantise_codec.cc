@@ -3,36 +3,10 @@
 #include <utility>
 
 #include "engine/engine.h"
-#include "flow/model_input.h"
+#include "flow/picture_symbols.h"
 #include "net/check.h"
 
 namespace lichen {
-namespace {
-
-// Adds the symbols of one picture to the counts of their channels.
-Result<void> CountSymbols(const IntNet& net, const CompiledGraph& analysis, const Image& image,
-                          std::vector<SymbolCounts>& counts, const Threads& threads) {
-  LICHEN_TRY(Tensor<int32_t> input, PictureInput(net, image));
-  const Size2 size{input.shape().h, input.shape().w};
-  const Requant round{.post_shift = net.coding.latent_shift,
-                      .min = net.coding.symbol_range.min,
-                      .max = net.coding.symbol_range.max};
-  GraphRows rows;
-  rows.source = [&](size_t, int64_t y, std::span<int32_t> row) -> Result<void> {
-    std::copy_n(input.view().Row(0, y), row.size(), row.begin());
-    return {};
-  };
-  std::vector<int16_t> symbols;
-  rows.sink = [&](size_t, int64_t, std::span<const int32_t> row) -> Result<void> {
-    symbols.clear();
-    for (const int32_t v : row) symbols.push_back(static_cast<int16_t>(Requantise(v, round)));
-    CountPerChannel(symbols, counts);
-    return {};
-  };
-  return RunGraph(analysis, {.input_sizes = {size}, .reference = size}, rows, threads);
-}
-
-}  // namespace
 
 Result<TableSet> FitLatentTables(const IntNet& net, const Calibration& calibration,
                                  const FitOptions& options, const Threads& threads) {
@@ -44,8 +18,9 @@ Result<TableSet> FitLatentTables(const IntNet& net, const Calibration& calibrati
   std::vector<SymbolCounts> counts(static_cast<size_t>(latents.channels));
   const CompiledGraph analysis(*graph);
   for (const CalibrationPicture& picture : calibration.pictures) {
-    LICHEN_TRY_VOID(InPlace(picture.name,
-                            CountSymbols(net, analysis, picture.image, counts, threads)));
+    LICHEN_TRY(const std::vector<int16_t> symbols,
+               InPlace(picture.name, PictureSymbols(net, analysis, picture.image, threads)));
+    CountPerChannel(symbols, counts);
   }
   TableSet set{.name = "latent", .prob_bits = options.prob_bits, .tables = {}};
   for (const SymbolCounts& channel : counts) set.tables.push_back(FitTable(channel, options));

@@ -10,8 +10,8 @@ namespace {
 
 using dnnl::memory;
 
-// oneDNN as Debian builds it takes its threads from OpenMP, per calling thread. libgomp comes with libdnnl and not
-// as a library that we link, hence the look-up; without it oneDNN keeps its own choice.
+// oneDNN as Debian builds it takes its threads from OpenMP, per calling thread. libgomp comes with
+// libdnnl and not as a library that we link, hence the look-up; without it oneDNN chooses itself.
 class OmpThreads {
  public:
   explicit OmpThreads(int count) {
@@ -160,6 +160,17 @@ void FloatLinearDnnl(FloatView x, std::span<const float> weights, std::span<cons
   } catch (const dnnl::error&) {
     FloatLinearRef(x, weights, bias, out);
   }
+}
+
+void FloatAddGram(std::span<const float> rows, int64_t count, int thread_count,
+                  std::span<float> matrix) {
+  const OmpThreads threads(thread_count);
+  const auto width = static_cast<int64_t>(rows.size()) / count;
+  LICHEN_CHECK(static_cast<int64_t>(matrix.size()) == width * width);
+  const auto status =
+      dnnl::sgemm('T', 'N', width, width, count, 1.0F, rows.data(), width, rows.data(), width,
+                  1.0F, matrix.data(), width);
+  LICHEN_CHECK(status == dnnl::status::success);
 }
 
 }  // namespace lichen

@@ -1,4 +1,4 @@
-// Operators of the float network: obvious loops (Float*Ref) and oneDNN for sums of products (Float*Dnnl).
+// Operators of the float network: obvious loops (Float*Ref), and oneDNN for sums (Float*Dnnl).
 //
 // Contract: float32 NHWC views with the shapes that InferSizes() gives, weights OHWI. An empty bias
 // is 0. The reference kernels define the operators and accumulate in double. The oneDNN ones give
@@ -66,5 +66,8 @@ void FloatConvTranspose2dDnnl(FloatView x, std::span<const float> weights,
                               int thread_count, FloatOut out);
 void FloatLinearDnnl(FloatView x, std::span<const float> weights, std::span<const float> bias,
                      int thread_count, FloatOut out);
+// matrix += rows' * rows, for `count` rows of width floats each; matrix is width x width.
+void FloatAddGram(std::span<const float> rows, int64_t count, int thread_count,
+                  std::span<float> matrix);
 
 }  // namespace lichen

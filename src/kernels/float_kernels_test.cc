@@ -73,7 +73,8 @@ TEST(FloatConv2d, DnnlAgreesWithReference) {
     const auto weights = Random(
         static_cast<size_t>(c.out_channels * g.kernel_h * g.kernel_w * c.in_channels / g.groups),
         2);
-    for (const auto& bias : {std::vector<float>{}, Random(static_cast<size_t>(c.out_channels), 3)}) {
+    const auto some_bias = Random(static_cast<size_t>(c.out_channels), 3);
+    for (const auto& bias : {std::vector<float>{}, some_bias}) {
       Tensor<float> expected(out_shape);
       FloatConv2dRef(x.view(), weights, bias, g, expected.view());
       for (int thread_count : {1, 2}) {
@@ -138,6 +139,13 @@ TEST(FloatLinear, DnnlAgreesWithReference) {
   FloatLinearRef(x.view(), weights, bias, expected.view());
   FloatLinearDnnl(x.view(), weights, bias, 2, actual.view());
   ExpectNear(actual, expected, 1e-4);
+}
+
+TEST(FloatAddGram, AddsProductsOfAllPairs) {
+  const std::vector<float> rows = {1, 2, 3, 4, 5, 6};
+  std::vector<float> matrix(9, 1.0F);
+  FloatAddGram(rows, 2, 1, matrix);
+  EXPECT_THAT(matrix, testing::ElementsAre(18, 23, 28, 23, 30, 37, 28, 37, 46));
 }
 
 TEST(FloatGdn, DividesAndMultipliesByTheNorm) {

@@ -1,9 +1,9 @@
 // Pictures that show the quantiser what values a network's tensors take.
 //
-// Contract: deterministic: the pictures of a folder in the order of their names, each box-downscaled by an
-// integer so that its short side comes near target_side_px (large photographs are soft and noisy at
-// their native size), then cropped to its centre. 8 bit RGB without alpha. What is no
-// readable picture is skipped and counted with its name and the reason.
+// Contract: deterministic: the pictures of a folder in the order of their names, each scaled down
+// by an integer (box filter) so that its short side comes near target_side_px (large photographs
+// are soft and noisy at their native size), then cropped to its centre. 8 bit RGB without alpha.
+// What is no readable picture is skipped and counted with its name and the reason.
 #pragma once
 
 #include <cstdint>

@@ -93,7 +93,8 @@ Result<void> CheckQuantisable(const FloatNet& net) {
     }
     const int64_t channels = graph.tensor(graph.inputs[0]).channels;
     if (graph.name != "synthesis" && channels != 1 && channels != 3) {
-      return Fail("graph {}: its input has {} channels; pictures have 1 or 3", graph.name, channels);
+      return Fail("graph {}: its input has {} channels; pictures have 1 or 3", graph.name,
+                  channels);
     }
   }
   if (is_codec) {

@@ -1,7 +1,7 @@
 // Runs a float net over calibration pictures and gathers the statistics of its tensors.
 //
-// Contract: `synthesis` runs on the rounded latents and on the unrounded ones. Errors: a graph that is
-// neither of a codec net nor `main`, an input that no picture fits.
+// Contract: `synthesis` runs on the rounded latents and on the unrounded ones. Errors: a graph that
+// is neither of a codec net nor `main`, an input that no picture fits. The threads change nothing.
 #pragma once
 
 #include <vector>

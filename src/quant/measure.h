@@ -1,7 +1,7 @@
 // Compares an integer net with the float net that it was made from.
 //
-// Contract: each graph gets the same input in both: the analysis (or main) the picture, the synthesis the
-// rounded latents of the integer analysis. `layers` are filled in by graph and output tensor name.
+// Contract: each graph gets the same input in both: analysis (or main) the picture, synthesis the
+// rounded latents of the integer analysis. `layers` are found by graph and output tensor name.
 #pragma once
 
 #include <vector>
@@ -15,7 +15,7 @@
 
 namespace lichen {
 
-// Adds error_max, error_rms, signal_rms, saturated_count and value_count of `layers` over the pictures.
+// Fills in error_max, error_rms, signal_rms, saturated_count and value_count of `layers`.
 // `integer` must have passed CheckIntNet.
 Result<void> MeasureErrors(const FloatNet& net, const IntNet& integer,
                            const std::vector<CalibrationPicture>& pictures,

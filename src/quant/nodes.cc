@@ -104,6 +104,7 @@ class NodeQuantiser {
                      .output_scale = std::move(sum_scale),
                      .weight_bits = options_.weight_bits,
                      .products_per_segment = options_.products_per_segment};
+    if (options_.gram && !options_.gram->phases.empty()) spec.gram = options_.gram;
     for (const ChannelStatistics& c : input_statistics_.channels) {
       spec.input_mean.push_back(is_norm ? c.MeanAbs() : c.Mean());
       spec.input_square.push_back(c.MeanSquare());

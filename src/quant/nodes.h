@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "net/float_net.h"
 #include "net/int_net.h"
+#include "quant/gram.h"
 #include "quant/ranges.h"
 
 namespace lichen {
@@ -15,9 +16,10 @@ namespace lichen {
 struct NodeOptions {
   int weight_bits = 16;
   int64_t products_per_segment = 512;
+  const Gram* gram = nullptr;  // optional, of this node
 };
 
-// Largest norms: of Gdn, where it only divides, and of Igdn, where x * norm should stay a 32-bit product.
+// Largest norms: of Gdn, where it only divides, and of Igdn, where x * norm should fit 32 bits.
 inline constexpr int64_t kMaxGdnNorm = (int64_t{1} << 22) - 1;
 inline constexpr int64_t kMaxIgdnNorm = (int64_t{1} << 16) - 1;
 

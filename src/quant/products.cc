@@ -61,6 +61,23 @@ class Channel {
     return weights;
   }
 
+  // Rounds against each other, for the least error of the output.
+  std::vector<int16_t> RoundTogether(double step, int64_t limit) const {
+    std::vector<int16_t> weights = Round(step, limit);
+    if (step == 0) return weights;
+    const bool is_norm = spec_.kind == OpKind::kGdn || spec_.kind == OpKind::kIgdn;
+    std::vector<double> targets;
+    std::vector<double> scales;
+    for (size_t i = 0; i < scaled_.size(); ++i) {
+      targets.push_back(scaled_[i] / step);
+      scales.push_back(spec_.input_scale[inputs_[i]] / step);
+    }
+    for (const GramPhase& phase : spec_.gram->phases) {
+      RefineRounding(phase, targets, scales, is_norm ? 0 : -limit, limit, weights);
+    }
+    return weights;
+  }
+
   // What the rounded weights lack on average: sum (w - rounded) * mean, in real units.
   double MeanError(const std::vector<int16_t>& rounded, double step) const {
     double error = 0;
@@ -157,6 +174,10 @@ Result<Products> QuantiseProducts(const ProductSpec& spec) {
     }
     if (multiplier >= kMultiplierLimit) return Fail("channel {}: its multiplier is too large", c);
     const double step = multiplier * unit;
+    if (spec.gram) {
+      std::vector<int16_t> together = channels[c].RoundTogether(step, limit);
+      if (channels[c].Segments(together) <= segments) rounded = std::move(together);
+    }
     const double bias = (spec.bias.empty() ? 0.0 : double{spec.bias[c]}) +
                         channels[c].MeanError(rounded, step);
     requant.multiplier.push_back(static_cast<int64_t>(multiplier));

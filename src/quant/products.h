@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "net/int_net.h"
+#include "quant/gram.h"
 
 namespace lichen {
 
@@ -29,6 +30,7 @@ struct ProductSpec {
   std::vector<double> input_square;     // per channel, mean of x^2
   int weight_bits = 16;
   int64_t products_per_segment = 512;
+  const Gram* gram = nullptr;           // optional: weights are rounded together for less error
 };
 
 struct Products {

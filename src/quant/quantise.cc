@@ -7,6 +7,7 @@
 
 #include "net/check.h"
 #include "quant/collect.h"
+#include "quant/gram.h"
 #include "quant/measure.h"
 #include "quant/nodes.h"
 #include "quant/ranges.h"
@@ -37,8 +38,11 @@ class Quantiser {
     result_.net.coding.size_multiple = net_.size_multiple;
     result_.net.metadata = net_.metadata;
     if (net_.Find("synthesis")) ChooseLatents(statistics);
+    if (!IsWide()) {
+      LICHEN_TRY(grams_, CollectGrams(net_, calibration_));
+    }
     for (size_t i = 0; i < net_.graphs.size(); ++i) {
-      LICHEN_TRY(IntGraph graph, QuantiseGraph(net_.graphs[i], statistics[i]));
+      LICHEN_TRY(IntGraph graph, QuantiseGraph(i, statistics[i]));
       result_.net.graphs.push_back(std::move(graph));
     }
     LICHEN_TRY(const std::vector<AccumulatorProof> proofs, CheckIntNet(result_.net));
@@ -151,7 +155,8 @@ class Quantiser {
     return ranges;
   }
 
-  Result<IntGraph> QuantiseGraph(const FloatGraph& graph, const GraphStatistics& statistics) {
+  Result<IntGraph> QuantiseGraph(size_t index, const GraphStatistics& statistics) {
+    const FloatGraph& graph = net_.graphs[index];
     IntGraph result{.name = graph.name, .inputs = graph.inputs, .outputs = graph.outputs};
     LICHEN_TRY(result.tensors, ChooseRanges(graph, statistics, OptionsOf(graph)));
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -160,7 +165,8 @@ class Quantiser {
       const LayerBits* bits = BitsOfLayer(name);
       const NodeOptions node_options{
           .weight_bits = bits && bits->weight_bits != 0 ? bits->weight_bits : options_.bits,
-          .products_per_segment = options_.products_per_segment};
+          .products_per_segment = options_.products_per_segment,
+          .gram = grams_.empty() ? nullptr : &grams_[index][i]};
       LICHEN_TRY(IntNode quantised,
                  InPlace(fmt::format("graph {}, node {} ({})", graph.name, name, Name(node.kind)),
                          QuantiseNode(graph, i, result.tensors, statistics, node_options)));
@@ -223,6 +229,7 @@ class Quantiser {
   QuantOptions options_;
   const Threads& threads_;
   FixedTensor latents_;
+  std::vector<std::vector<Gram>> grams_;  // at few bits, where rounding matters
   QuantResult result_;
 };
 

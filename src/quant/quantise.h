@@ -1,15 +1,17 @@
-// Turns a FloatNet into an IntNet: scales, operand widths and requantisers from calibration pictures.
+// Turns a FloatNet into an IntNet: scales, widths and requantisers from calibration pictures.
 //
-// Contract: the result has passed CheckIntNet(), and computes no float. Deterministic, whatever the
-// thread count. Supported are codec nets (`analysis` + `synthesis`) and a plain `main` graph, whose
-// single input is a picture of 1 or 3 channels, of every operator but Lut.
-//   picture in    at 16 bits 0..4080, scale 1/4080 (an 8-bit value v enters as 16 * v); at 8 bits 0..255
-//   latents       scale 2^-F, F = coding.latent_shift, as large as 16 bits allow with the margin; the
-//                 input of `synthesis` has the same range and scale
+// Contract: the result has passed CheckIntNet(), and computes no float. The same whatever the
+// threads. Supported are codec nets (`analysis` + `synthesis`) and a plain `main` graph, whose
+// single input is a picture of 1 or 3 channels (0..1), of every operator but Lut.
+//   picture in    at 16 bits 0..4080, scale 1/4080 (an 8-bit value v enters as 16 * v);
+//                 at 8 bits 0..255, scale 1/255
+//   latents       scale 2^-F, F = coding.latent_shift, as large as their width allows with a margin
+//                 of 2; the input of `synthesis` has the same range and scale
 //   picture out   0..65535, scale 1/65535, saturating
 //   outputs of main  one scale for all channels, at most 16 bits
 // Activations get a scale per channel where their readers allow it, else per tensor. Weights are as
-// wide as leaves a segment of the 32-bit accumulator products_per_segment products.
+// wide as leaves a segment of the 32-bit accumulator products_per_segment products. At 8 bits they
+// are rounded together, against the second moments of their inputs (quant/gram.h).
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,7 @@ namespace lichen {
 // Widths of one layer, named by its output tensor; 0 leaves one at its default.
 struct LayerBits {
   std::string layer;
-  int operand_bits = 0;  // of its input
+  int operand_bits = 0;  // of its input; at the first layer of `synthesis`: of the latents
   int weight_bits = 0;   // at most; including the sign
 };
 
@@ -36,8 +38,8 @@ struct QuantOptions {
   int bits = 16;                  // default width of operands and weights at most: 16 or 8
   std::vector<LayerBits> layers;  // exceptions
   // Ranges are margin times what `percentile` percent of a channel's magnitudes do not exceed.
-  // 0 is the default: at 16 bits margin 2 and 100 (the largest); at 8 bits margin 1 and the percentile of
-  // each channel that gives the least error.
+  // 0 is the default: at 16 bits margin 2 and 100 (the largest); at 8 bits margin 1 and for each
+  // channel the magnitude that gives the least error.
   double margin = 0;
   double percentile = 0;
   int64_t products_per_segment = 512;

@@ -33,7 +33,7 @@ class UnionFind {
 
 size_t Index(TensorId id) { return static_cast<size_t>(id.index); }
 
-// Calls merge(a, channel of a, b, channel of b) for channels that an operator carries over as they are.
+// Calls merge(a, channel of a, b, channel of b) for channels that an operator carries over.
 template <class F>
 void ForEachTie(const FloatGraph& graph, F merge) {
   for (const FloatNode& node : graph.nodes) {
@@ -109,7 +109,8 @@ class RangeChooser {
     for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
       const FixedTensor* output = Fixed(node->output);
       const bool adds = node->kind == OpKind::kAdd;
-      if (!output || !(adds || node->kind == OpKind::kClamp || TiesOutputRange(node->kind))) continue;
+      const bool moves = adds || node->kind == OpKind::kClamp || TiesOutputRange(node->kind);
+      if (!output || !moves) continue;
       FixedTensor input = *output;
       if (adds) input.range = {-2 * output->range.MaxAbs(), 2 * output->range.MaxAbs()};
       for (TensorId id : node->inputs) fixed_.emplace(id.index, input);
@@ -213,7 +214,7 @@ class RangeChooser {
       for (int64_t c = 0; c < tensors_[t].channels; ++c) {
         const size_t set = sets.Find(first_[t] + static_cast<size_t>(c));
         if (is_fixed[set] && scales[set] != fixed->scale) {
-          return Fail("graph {}, tensor {}: moves values between tensors of the fixed scales {} and {}",
+          return Fail("graph {}, tensor {}: holds values of the fixed scales {} and {}",
                       graph_.name, tensors_[t].name, scales[set], fixed->scale);
         }
         is_fixed[set] = true;

@@ -1,8 +1,8 @@
 // Chooses range and scale of every tensor of a graph from its statistics.
 //
-// Contract: operators that move values (LeakyRelu, Add, Concat, MaxPool, DepthToSpace, SpaceToDepth,
-// Clamp) compute on raw integers, so the channels that they connect share a scale. What only feeds
-// a ReLU, and what is never below 0 by construction, gets an unsigned range.
+// Contract: operators that move values (LeakyRelu, Add, Concat, MaxPool, DepthToSpace,
+// SpaceToDepth, Clamp) compute on raw integers, so the channels that they connect share a scale.
+// What only feeds a ReLU, and what is never below 0 by construction, gets an unsigned range.
 #pragma once
 
 #include <map>
@@ -35,7 +35,7 @@ struct RangeOptions {
   double percentile = 100;                     // 0: the least square error
 };
 
-// `graph.tensors` with range and scale filled in. Error: names the tensor whose scale is wanted twice.
+// `graph.tensors` with range and scale filled in. Error: names a tensor whose scale is fixed twice.
 Result<std::vector<TensorInfo>> ChooseRanges(const FloatGraph& graph,
                                              const GraphStatistics& statistics,
                                              const RangeOptions& options);

@@ -66,25 +66,29 @@ std::string ToJson(const QuantReport& report) {
 }
 
 std::string ToText(const QuantReport& report) {
+  const std::string percentile =
+      report.percentile == 0 ? "of least error" : fmt::format("{}", report.percentile);
   std::string text = fmt::format(
       "{} bit, margin {}, percentile {}, latent_shift {}, {} pictures ({} measured), {} files "
       "skipped\n",
-      report.bits, report.margin, report.percentile == 0 ? "of least error" : fmt::format("{}", report.percentile),
-      report.latent_shift, report.picture_count, report.measured_picture_count,
-      report.skipped.size());
+      report.bits, report.margin, percentile, report.latent_shift, report.picture_count,
+      report.measured_picture_count, report.skipped.size());
   for (const SkippedFile& file : report.skipped) {
     text += fmt::format("  skipped {}: {}\n", file.name, file.reason);
   }
-  text += fmt::format("{:<12} {:<15} {:>10} {:>10} {:>10} {:>10} {:>4} {:>4} {:>5} {:>4} {:>6} {:>5} {:>10} {:>10} {:>9}\n",
-                      "layer", "op", "min", "max", "scale", "to", "x", "w", "sum", "seg", "p/seg",
-                      "room", "rms error", "max error", "saturated");
+  text += fmt::format("{:<12} {:<15} {:>9} {:>9} {:>9} {:>9} {:>3} {:>3} {:>8} {:>4} {:>9} {:>5}",
+                      "layer", "op", "min", "max", "scale", "to", "x", "w", "products", "segm",
+                      "per segm", "room");
+  text += fmt::format(" {:>9} {:>9} {:>9}\n", "rms error", "max error", "saturated");
   for (const LayerReport& l : report.layers) {
     text += fmt::format(
-        "{:<12} {:<15} {:>10.4g} {:>10.4g} {:>10.3g} {:>10.3g} {:>4} {:>4} {:>5} {:>4} {:>6.0f} {:>5.1f} {:>10.3g} {:>10.3g} "
-        "{:>9}\n",
+        "{:<12} {:<15} {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>3} {:>3} {:>8} {:>4} {:>9.0f} "
+        "{:>5.1f}",
         l.layer, l.op, l.calibrated_min, l.calibrated_max, l.scale_min, l.scale_max,
         l.operand_bits, l.weight_bits, l.products, l.segments, l.products_per_segment,
-        l.headroom_bits, l.error_rms, l.error_max, l.saturated_count);
+        l.headroom_bits);
+    text += fmt::format(" {:>9.3g} {:>9.3g} {:>9}\n", l.error_rms, l.error_max,
+                        l.saturated_count);
   }
   text += fmt::format("{} of {} values saturated\n", report.SaturatedCount(), report.ValueCount());
   return text;

@@ -1,8 +1,8 @@
 // What the quantiser did, layer by layer.
 //
-// Contract: plain data. Errors compare the integer net with the float net on calibration pictures, each graph
-// fed with the same input. Saturated values are those at a bound of their tensor's range, without the
-// zeros of a ReLU and the black and white of a picture.
+// Contract: plain data. Errors compare the integer net with the float net on calibration pictures,
+// each graph fed with the same input. Saturated values are those at a bound of their tensor's
+// range, without the zeros of a ReLU and the black and white of a picture.
 #pragma once
 
 #include <cstdint>

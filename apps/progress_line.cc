@@ -1,4 +1,4 @@
-#include "apps/progress.h"
+#include "apps/progress_line.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 namespace lichen {
 
-Progress::Progress(std::string stage) : stage_(std::move(stage)) {
+ProgressLine::ProgressLine(std::string stage) : stage_(std::move(stage)) {
   if (!::isatty(STDERR_FILENO)) return;
   ticker_ = std::thread([this] {
     std::unique_lock lock(mutex_);
@@ -19,7 +19,7 @@ Progress::Progress(std::string stage) : stage_(std::move(stage)) {
   });
 }
 
-Progress::~Progress() {
+ProgressLine::~ProgressLine() {
   if (!ticker_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -30,22 +30,22 @@ Progress::~Progress() {
   if (is_shown_) fmt::print(stderr, "\r\x1b[K");
 }
 
-void Progress::Stage(std::string_view stage) {
+void ProgressLine::Stage(std::string_view stage) {
   const std::lock_guard lock(mutex_);
   stage_ = stage;
   done_ = total_ = 0;
 }
 
-void Progress::Update(int64_t done, int64_t total) {
+void ProgressLine::Update(int64_t done, int64_t total) {
   done_ = done;
   total_ = total;
 }
 
-std::function<void(int64_t, int64_t)> Progress::Callback() {
+std::function<void(int64_t, int64_t)> ProgressLine::Callback() {
   return [this](int64_t done, int64_t total) { Update(done, total); };
 }
 
-void Progress::Show() {
+void ProgressLine::Show() {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const int64_t total = total_;

@@ -15,12 +15,12 @@
 
 namespace lichen {
 
-class Progress {
+class ProgressLine {
  public:
-  explicit Progress(std::string stage);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  explicit ProgressLine(std::string stage);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
 
   // Names what is being done now; done and total start anew.
   void Stage(std::string_view stage);

@@ -1,0 +1,17 @@
+// The bls2017 network in float through libtorch: a peer to compare the engine's speed with.
+#pragma once
+
+#include "base/result.h"
+#include "base/tensor.h"
+#include "net/float_net.h"
+
+namespace lichen {
+
+// Whether this build has libtorch.
+bool HaveTorchPeer();
+
+// Seconds of analysis, rounding and synthesis of the picture (1, h, w, 3). The net may hold
+// convolutions, transposed convolutions, GDN and IGDN.
+Result<double> RunTorchPeer(const FloatNet& net, const Tensor<float>& picture, int threads);
+
+}  // namespace lichen

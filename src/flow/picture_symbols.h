@@ -1,0 +1,26 @@
+// The latent symbols of pictures under a codec network, as its encoder would code them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "engine/engine.h"
+#include "image/image.h"
+#include "net/int_net.h"
+
+namespace lichen {
+
+// NHWC symbols of one picture; `analysis` is the net's, compiled.
+Result<std::vector<int16_t>> PictureSymbols(const IntNet& net, const CompiledGraph& analysis,
+                                            const Image& image, const Threads& threads);
+
+// The same for each picture of a folder in the order of names; files that are no picture are left
+// out. Error if there is none.
+Result<std::vector<std::vector<int16_t>>> SymbolsOfPictures(const IntNet& net,
+                                                            const std::filesystem::path& folder,
+                                                            const Threads& threads);
+
+}  // namespace lichen
