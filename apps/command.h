@@ -24,8 +24,8 @@ enum class Exit {
 
 struct CommonOptions {
   bool json = false;
-  int threads = 0;          // 0: all
-  std::string cpu_target;   // "": the best
+  int threads = 0;         // 0: all
+  std::string cpu_target;  // "": the best
 };
 
 using Run = std::function<Result<Exit>(const CommonOptions& common)>;
@@ -49,6 +49,7 @@ void AddDecodeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);
 void AddFitCommand(CLI::App& app, Invocation& invocation);
 void AddBenchCommand(CLI::App& app, Invocation& invocation);
+void AddCompareCommand(CLI::App& app, Invocation& invocation);
 void AddRenderCommand(CLI::App& app, Invocation& invocation);
 
 // The one JSON object of a command, indented, with a line feed.

@@ -78,8 +78,8 @@ Result<Exit> RunDecode(const Options& options, const CommonOptions& common) {
   ImageInfo written = info;
   written.width = crop.width;
   written.height = crop.height;
-  PrintText(common, "{}: {}, {:.2f} s ({:.1f} Mpx/s)\n", options.output, Describe(written),
-            seconds, megapixels / seconds);
+  PrintText(common, "{}: {}, {:.2f} s ({:.1f} Mpx/s)\n", options.output, Describe(written), seconds,
+            megapixels / seconds);
   return Exit::kDone;
 }
 
@@ -93,8 +93,9 @@ void AddDecodeCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("IN", options->input, "The .lic bitstream")->required();
   command->add_option("OUT", options->output, "The picture to write: .png, .ppm, .pgm, .pnm, .pam")
       ->required();
-  command->add_option("--model", options->model,
-                      "The model that it was encoded with (default: models/default.lichen)")
+  command
+      ->add_option("--model", options->model,
+                   "The model that it was encoded with (default: models/default.lichen)")
       ->type_name("M.lichen");
   command->add_option("--crop", options->crop, "Decode only this part")
       ->type_name("X,Y,WIDTH,HEIGHT");

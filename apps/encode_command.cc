@@ -57,8 +57,7 @@ Result<Exit> RunEncode(const Options& options, const CommonOptions& common) {
     return Exit::kDone;
   }
   PrintText(common, "{}: {} -> {} bytes, {:.4f} bit per pixel, {:.2f} s ({:.1f} Mpx/s)\n",
-            options.output, Describe(info), stats.file_bytes, bpp, seconds,
-            pixels / 1e6 / seconds);
+            options.output, Describe(info), stats.file_bytes, bpp, seconds, pixels / 1e6 / seconds);
   return Exit::kDone;
 }
 
@@ -71,7 +70,8 @@ void AddEncodeCommand(CLI::App& app, Invocation& invocation) {
                  [options](const CommonOptions& common) { return RunEncode(*options, common); });
   command->add_option("IN", options->input, "PNG, JPEG, PGM, PPM or PAM")->required();
   command->add_option("OUT", options->output, "The bitstream to write")->required();
-  command->add_option("--model", options->model, "The codec's model (default: models/default.lichen)")
+  command
+      ->add_option("--model", options->model, "The codec's model (default: models/default.lichen)")
       ->type_name("M.lichen");
   command
       ->add_option("--segment-rows", options->segment_rows,

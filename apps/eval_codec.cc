@@ -77,8 +77,9 @@ Result<const IntNet*> FindTables(const std::vector<Model>& models, const Model* 
   for (const Model& model : models) {
     if (const auto* net = std::get_if<IntNet>(&model)) return net;
   }
-  return FailUsage("scoring a float model takes the tables of an integer one: give it as another "
-                   "--model or as --tables");
+  return FailUsage(
+      "scoring a float model takes the tables of an integer one: give it as another "
+      "--model or as --tables");
 }
 
 Result<std::vector<ModelScore>> ScoreModels(const EvalOptions& options,
@@ -119,20 +120,19 @@ Result<std::vector<ModelScore>> ScoreModels(const EvalOptions& options,
 }
 
 Table CsvTable(const std::vector<ModelScore>& scores) {
-  Table table{.header = {"model", "picture", "width", "height", "bytes", "bpp", "psnr_db",
-                         "ms_ssim", "encode_seconds", "decode_seconds", "ideal_bits", "symbols",
-                         "saturated_latents"},
-              .rows = {}};
+  Table table{
+      .header = {"model", "picture", "width", "height", "bytes", "bpp", "psnr_db", "ms_ssim",
+                 "encode_seconds", "decode_seconds", "ideal_bits", "symbols", "saturated_latents"},
+      .rows = {}};
   for (const ModelScore& score : scores) {
     for (const PictureScore& p : score.pictures) {
-      table.rows.push_back({score.model, p.picture, fmt::format("{}", p.width),
-                            fmt::format("{}", p.height), fmt::format("{}", p.file_bytes),
-                            fmt::format("{:.6f}", p.bpp), fmt::format("{:.5f}", p.psnr_db),
-                            fmt::format("{:.6f}", p.ms_ssim),
-                            fmt::format("{:.6f}", p.encode_seconds),
-                            fmt::format("{:.6f}", p.decode_seconds),
-                            fmt::format("{:.1f}", p.ideal_bits), fmt::format("{}", p.symbols),
-                            fmt::format("{}", p.saturated_latents)});
+      table.rows.push_back(
+          {score.model, p.picture, fmt::format("{}", p.width), fmt::format("{}", p.height),
+           fmt::format("{}", p.file_bytes), fmt::format("{:.6f}", p.bpp),
+           fmt::format("{:.5f}", p.psnr_db), fmt::format("{:.6f}", p.ms_ssim),
+           fmt::format("{:.6f}", p.encode_seconds), fmt::format("{:.6f}", p.decode_seconds),
+           fmt::format("{:.1f}", p.ideal_bits), fmt::format("{}", p.symbols),
+           fmt::format("{}", p.saturated_latents)});
     }
   }
   return table;
@@ -140,8 +140,8 @@ Table CsvTable(const std::vector<ModelScore>& scores) {
 
 // How much the files exceed the ideal code length of their latents, in percent.
 double ExcessPercent(const ModelScore& score) {
-  return 100 * (8 * score.Mean(&PictureScore::file_bytes) / score.Mean(&PictureScore::ideal_bits) -
-                1);
+  return 100 *
+         (8 * score.Mean(&PictureScore::file_bytes) / score.Mean(&PictureScore::ideal_bits) - 1);
 }
 
 void PrintSummary(const Evaluation& evaluation, const CommonOptions& common) {
@@ -159,8 +159,8 @@ void PrintSummary(const Evaluation& evaluation, const CommonOptions& common) {
                            fmt::format("{}", score.Mean(&PictureScore::saturated_latents))});
   }
   PrintText(common, "mean over {} pictures ({} other files skipped), on {}\n{}",
-            evaluation.folder.pictures.size(), evaluation.folder.skipped.size(),
-            ActiveCpuTarget(), ToText(models));
+            evaluation.folder.pictures.size(), evaluation.folder.skipped.size(), ActiveCpuTarget(),
+            ToText(models));
   for (const QuantisationCost& cost : evaluation.costs) {
     PrintText(common, "{} against {}: PSNR loss {:.4f} dB (at most {:.4f}), size {:+.3f} %\n",
               cost.model, cost.float_model, cost.psnr_loss_db, cost.psnr_loss_max_db,

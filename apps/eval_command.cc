@@ -7,16 +7,16 @@ namespace lichen {
 void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<EvalOptions>();
   options->segment_rows = EncodeOptions{}.latent_rows_per_segment;
-  CLI::App* command = AddCommand(
-      app, invocation, "eval", "Score models on a folder of pictures",
-      [options](const CommonOptions& common) {
-        return options->task == "detect" ? EvalDetect(*options, common)
-                                         : EvalCodec(*options, common);
-      });
+  CLI::App* command = AddCommand(app, invocation, "eval", "Score models on a folder of pictures",
+                                 [options](const CommonOptions& common) {
+                                   return options->task == "detect" ? EvalDetect(*options, common)
+                                                                    : EvalCodec(*options, common);
+                                 });
   command->add_option("DIR", options->folder, "Folder of pictures; what is no picture is skipped")
       ->required();
-  command->add_option("--model", options->models,
-                      "A model to score; repeatable (default: models/default.lichen)")
+  command
+      ->add_option("--model", options->models,
+                   "A model to score; repeatable (default: models/default.lichen)")
       ->type_name("M.lichen");
   command->add_option("--task", options->task, "codec or detect")
       ->check(CLI::IsMember({"codec", "detect"}))
@@ -25,21 +25,24 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
       ->type_name("FILE");
   command->add_option("--plot", options->plot, "codec: also draw rate and distortion")
       ->type_name("FILE.svg");
-  command->add_option("--rd-curves", options->rd_curves,
-                      "codec: published curves to compare with, {\"name\": [[bpp, psnr], ...]} "
-                      "(default: ../shared/rd/all_kodak_psnr_curves.json where present)")
+  command
+      ->add_option("--rd-curves", options->rd_curves,
+                   "codec: published curves to compare with, {\"name\": [[bpp, psnr], ...]} "
+                   "(default: ../shared/rd/all_kodak_psnr_curves.json where present)")
       ->type_name("FILE.json");
-  command->add_option("--tables", options->tables,
-                      "codec: integer model whose tables code the rounded latents of float models "
-                      "(default: the first integer --model)")
+  command
+      ->add_option("--tables", options->tables,
+                   "codec: integer model whose tables code the rounded latents of float models "
+                   "(default: the first integer --model)")
       ->type_name("INT.lichen");
   command->add_option("--keep", options->keep, "codec: leave the encoded files in this folder")
       ->type_name("DIR");
   command->add_option("--segment-rows", options->segment_rows, "codec: as of lichen encode")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
-  command->add_option("--labels", options->labels,
-                      "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels")
+  command
+      ->add_option("--labels", options->labels,
+                   "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels")
       ->type_name("CSV");
 }
 

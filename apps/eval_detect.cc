@@ -36,8 +36,8 @@ Result<Exit> EvalDetect(const EvalOptions& options, const CommonOptions& common)
   DetectionScore score;
   {
     ProgressLine progress("detecting");
-    LICHEN_TRY(score, InPlace(model, EvaluateDetection(net, options.folder, options.labels,
-                                                       threads, progress.Callback())));
+    LICHEN_TRY(score, InPlace(model, EvaluateDetection(net, options.folder, options.labels, threads,
+                                                       progress.Callback())));
   }
   const Table table = PictureTable(score);
   if (!options.csv.empty()) {

@@ -48,8 +48,9 @@ int64_t WeightCount(const Net& net) {
 Result<Exit> RunImport(const Options& options, const CommonOptions& common) {
   if (options.list) return ListSources(common);
   if (options.source.empty() || options.input.empty() || options.output.empty()) {
-    return FailUsage("import needs SOURCE IN -o OUT.lichen; `lichen import --list` lists the "
-                     "sources");
+    return FailUsage(
+        "import needs SOURCE IN -o OUT.lichen; `lichen import --list` lists the "
+        "sources");
   }
   ImportOptions import_options;
   if (!options.bits.empty()) import_options["bits"] = options.bits;
@@ -68,9 +69,8 @@ Result<Exit> RunImport(const Options& options, const CommonOptions& common) {
     PrintJson(json);
     return Exit::kDone;
   }
-  PrintText(common, "{}: {} network with {} weights{}\n", options.output,
-            net ? "integer" : "float", weights,
-            net ? ", identity " + identity.substr(0, 16) : std::string());
+  PrintText(common, "{}: {} network with {} weights{}\n", options.output, net ? "integer" : "float",
+            weights, net ? ", identity " + identity.substr(0, 16) : std::string());
   return Exit::kDone;
 }
 
@@ -78,14 +78,16 @@ Result<Exit> RunImport(const Options& options, const CommonOptions& common) {
 
 void AddImportCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "import", "Turn a network trained elsewhere into a .lichen model",
-      [options](const CommonOptions& common) { return RunImport(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "import", "Turn a network trained elsewhere into a .lichen model",
+                 [options](const CommonOptions& common) { return RunImport(*options, common); });
   command->add_option("SOURCE", options->source, "What made the network; see --list");
   command->add_option("IN", options->input, "File or folder of the network");
-  command->add_option("-o,--output", options->output, "The model to write")->type_name("OUT.lichen");
-  command->add_option("--bits", options->bits,
-                      "Weight widths of the layers, where the source does not tell (ultranet-qbin)")
+  command->add_option("-o,--output", options->output, "The model to write")
+      ->type_name("OUT.lichen");
+  command
+      ->add_option("--bits", options->bits,
+                   "Weight widths of the layers, where the source does not tell (ultranet-qbin)")
       ->type_name("LIST");
   command->add_flag("--list", options->list, "List the sources");
 }

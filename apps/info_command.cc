@@ -28,8 +28,8 @@ Result<FileKind> KindOf(const std::string& path) {
   const size_t size = std::min<uint64_t>(start.size(), file.size_bytes());
   LICHEN_TRY_VOID(file.ReadAt(0, std::span(start).first(size)));
   constexpr std::array<uint8_t, 8> kModelMagic = {0x89, 'L', 'I', 'C', 'H', 'E', 'N', '\n'};
-  if (size >= 5 && std::equal(start.begin(), start.begin() + static_cast<int64_t>(size),
-                              kModelMagic.begin())) {
+  if (size >= 5 &&
+      std::equal(start.begin(), start.begin() + static_cast<int64_t>(size), kModelMagic.begin())) {
     return FileKind::kModel;
   }
   if (size >= 4 && std::equal(start.begin(), start.begin() + 4, kModelMagic.begin())) {
@@ -66,8 +66,8 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
     alpha_bytes += segment.alpha_bytes;
   }
   const ImageInfo& info = header.info;
-  const double bpp = 8.0 * static_cast<double>(file.size_bytes()) /
-                     static_cast<double>(info.width * info.height);
+  const double bpp =
+      8.0 * static_cast<double>(file.size_bytes()) / static_cast<double>(info.width * info.height);
   const std::string identity = ToHex(header.model_identity);
   if (common.json) {
     nlohmann::ordered_json json = {{"file", options.file},
@@ -100,7 +100,8 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
   PrintText(common, "model     {}\n", identity);
   PrintText(common, "segments  {} of {} latent rows ({} picture rows)\n", header.segments.size(),
             header.latent_rows_per_segment, header.latent_rows_per_segment * header.downscale);
-  PrintText(common, "bytes     header {}, latents {}, alpha {}; within the header ICC {}, Exif {}\n",
+  PrintText(common,
+            "bytes     header {}, latents {}, alpha {}; within the header ICC {}, Exif {}\n",
             header.size_bytes, latent_bytes, alpha_bytes, info.metadata.icc.size(),
             info.metadata.exif.size());
   return Exit::kDone;
@@ -115,13 +116,14 @@ Result<Exit> RunInfo(const Options& options, const CommonOptions& common) {
 
 void AddInfoCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "info", "Tell what a .lichen model or a .lic bitstream holds",
-      [options](const CommonOptions& common) { return RunInfo(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "info", "Tell what a .lichen model or a .lic bitstream holds",
+                 [options](const CommonOptions& common) { return RunInfo(*options, common); });
   command->add_option("FILE", options->file, "A .lichen model or a .lic bitstream")->required();
-  command->add_option("--size", options->size,
-                      "Also give the sizes and multiply-accumulates of a model's layers for a "
-                      "picture of this size")
+  command
+      ->add_option("--size", options->size,
+                   "Also give the sizes and multiply-accumulates of a model's layers for a "
+                   "picture of this size")
       ->type_name("HEIGHTxWIDTH");
 }
 

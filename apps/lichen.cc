@@ -15,9 +15,12 @@ namespace {
 
 Exit ExitOf(const Error& error) {
   switch (error.kind) {
-    case Error::Kind::kBadInput: return Exit::kBadInput;
-    case Error::Kind::kUsage: return Exit::kUsage;
-    case Error::Kind::kInternal: return Exit::kInternal;
+    case Error::Kind::kBadInput:
+      return Exit::kBadInput;
+    case Error::Kind::kUsage:
+      return Exit::kUsage;
+    case Error::Kind::kInternal:
+      return Exit::kInternal;
   }
   return Exit::kInternal;
 }
@@ -31,12 +34,15 @@ Result<Exit> RunChosen(const Invocation& invocation) {
 
 // Exit code of the parse, or of the command.
 Exit ParseAndRun(int argc, char** argv) {
-  CLI::App app("Learned image codec and hardware engine: trained networks to bit-exact integer codecs.",
-               "lichen");
+  CLI::App app(
+      "Learned image codec and hardware engine: trained networks to bit-exact integer codecs.",
+      "lichen");
   app.set_version_flag("--version", "lichen " LICHEN_VERSION);
   app.require_subcommand(1);
-  app.footer("`lichen COMMAND --help` explains a command. Exit codes: 0 done, 1 bad input, 2 wrong usage,\n"
-             "3 the answer is no, 70 internal error.");
+  app.footer(
+      "`lichen COMMAND --help` explains a command. Exit codes: 0 done, 1 bad input, 2 wrong "
+      "usage,\n"
+      "3 the answer is no, 70 internal error.");
   Invocation invocation;
   AddImportCommand(app, invocation);
   AddInfoCommand(app, invocation);
@@ -47,6 +53,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddEvalCommand(app, invocation);
   AddFitCommand(app, invocation);
   AddBenchCommand(app, invocation);
+  AddCompareCommand(app, invocation);
   AddRenderCommand(app, invocation);
   try {
     app.parse(argc, argv);
@@ -59,7 +66,8 @@ Exit ParseAndRun(int argc, char** argv) {
       fmt::print(stderr, "{}", app.help());
       return Exit::kUsage;
     }
-    const auto named = app.get_subcommands([&](const CLI::App* c) { return c->get_name() == argv[1]; });
+    const auto named =
+        app.get_subcommands([&](const CLI::App* c) { return c->get_name() == argv[1]; });
     const bool is_unknown = argv[1][0] != '-' && named.empty();
     fmt::print(stderr, "lichen: {}\nRun `lichen --help` or `lichen COMMAND --help`.\n",
                is_unknown ? fmt::format("unknown command '{}'", argv[1]) : error.what());

@@ -27,9 +27,10 @@ Result<fs::path> DefaultModel() {
     std::error_code error;
     if (fs::exists(path, error)) return path;
   }
-  return Fail("no default model {}: name a model with --model, or its folder in the environment "
-              "variable LICHEN_MODELS",
-              (folders.front() / "default.lichen").lexically_normal().string());
+  return Fail(
+      "no default model {}: name a model with --model, or its folder in the environment "
+      "variable LICHEN_MODELS",
+      (folders.front() / "default.lichen").lexically_normal().string());
 }
 
 Result<fs::path> ChooseModel(const std::string& given) {
@@ -40,8 +41,7 @@ Result<fs::path> ChooseModel(const std::string& given) {
 Result<IntNet> LoadIntNet(const fs::path& path) {
   LICHEN_TRY(Model model, LoadModel(path));
   if (auto* net = std::get_if<IntNet>(&model)) return std::move(*net);
-  return Fail("{}: is a float network; make an integer one with `lichen quantize`",
-              path.string());
+  return Fail("{}: is a float network; make an integer one with `lichen quantize`", path.string());
 }
 
 Result<LoadedCodec> LoadCodec(const std::string& given) {

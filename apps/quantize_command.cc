@@ -30,17 +30,17 @@ Result<LayerBits> ParseLayer(std::string_view text) {
   LayerBits bits;
   const auto parse = [](std::string_view digits, int& value) {
     if (digits.empty()) return true;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return error == std::errc() && end == digits.data() + digits.size() && value >= 0 &&
            value <= 16;
   };
   if (equals == std::string_view::npos || equals == 0 || slash == std::string_view::npos ||
       !parse(text.substr(equals + 1, slash - equals - 1), bits.operand_bits) ||
       !parse(text.substr(slash + 1), bits.weight_bits)) {
-    return FailUsage("--layer {}: write NAME=OPERAND/WEIGHT with widths up to 16, for example "
-                     "ana_0=12/10",
-                     text);
+    return FailUsage(
+        "--layer {}: write NAME=OPERAND/WEIGHT with widths up to 16, for example "
+        "ana_0=12/10",
+        text);
   }
   bits.layer = text.substr(0, equals);
   return bits;
@@ -65,9 +65,8 @@ void Print(const Options& options, const QuantResult& result, double seconds,
                                  {"identity", identity},
                                  {"seconds", seconds}};
   if (tables) {
-    json["tables"] = {{"name", tables->name},
-                      {"count", tables->tables.size()},
-                      {"prob_bits", tables->prob_bits}};
+    json["tables"] = {
+        {"name", tables->name}, {"count", tables->tables.size()}, {"prob_bits", tables->prob_bits}};
   }
   json["report"] = nlohmann::ordered_json::parse(ToJson(result.report));
   PrintJson(json);
@@ -104,9 +103,9 @@ Result<Exit> RunQuantize(Options options, const CommonOptions& common) {
 
 void AddQuantizeCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "quantize", "Make an integer network of a float network",
-      [options](const CommonOptions& common) { return RunQuantize(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "quantize", "Make an integer network of a float network",
+                 [options](const CommonOptions& common) { return RunQuantize(*options, common); });
   command->add_option("FLOAT", options->model, "The float model")->required();
   command->add_option("-o,--output", options->output, "The integer model to write")
       ->type_name("INT.lichen")
@@ -123,19 +122,23 @@ void AddQuantizeCommand(CLI::App& app, Invocation& invocation) {
       ->add_option("--layer", options->layers,
                    "Other widths for one layer, named by its output; repeatable")
       ->type_name("NAME=OPERAND/WEIGHT");
-  command->add_option("--margin", options->quant.margin,
-                      "Ranges are this times what calibration shows (default: 2 at 16 bits, 1 at 8)")
+  command
+      ->add_option("--margin", options->quant.margin,
+                   "Ranges are this times what calibration shows (default: 2 at 16 bits, 1 at 8)")
       ->check(CLI::Range(0.0, 64.0));
-  command->add_option("--percentile", options->quant.percentile,
-                      "Share of magnitudes within the range (default: 100 at 16 bits, the least "
-                      "error at 8)")
+  command
+      ->add_option("--percentile", options->quant.percentile,
+                   "Share of magnitudes within the range (default: 100 at 16 bits, the least "
+                   "error at 8)")
       ->check(CLI::Range(0.0, 100.0));
-  command->add_option("--max-pictures", options->pictures.max_pictures,
-                      "Use at most so many pictures of the folder")
+  command
+      ->add_option("--max-pictures", options->pictures.max_pictures,
+                   "Use at most so many pictures of the folder")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  command->add_option("--prob-bits", options->fit.prob_bits,
-                      "Resolution of the probability tables, 12 to 16 bits")
+  command
+      ->add_option("--prob-bits", options->fit.prob_bits,
+                   "Resolution of the probability tables, 12 to 16 bits")
       ->check(CLI::Range(12, 16))
       ->capture_default_str();
   command->add_option("--report", options->report, "Also write the report as JSON")

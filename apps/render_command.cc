@@ -52,9 +52,9 @@ Result<Exit> RunRender(const Options& options, const CommonOptions& common) {
 
 void AddRenderCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "render", "Draw a test picture, the same on every machine",
-      [options](const CommonOptions& common) { return RunRender(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "render", "Draw a test picture, the same on every machine",
+                 [options](const CommonOptions& common) { return RunRender(*options, common); });
   command->add_option("OUT", options->output, "The picture to write")->required();
   command->add_option("--size", options->size, "Its size")
       ->type_name("HEIGHTxWIDTH")

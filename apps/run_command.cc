@@ -24,7 +24,7 @@ struct Options {
 
 // What the model is run on.
 struct Source {
-  Image image;  // of --image
+  Image image;     // of --image
   NpyArray array;  // of --input
   bool is_image = false;
 
@@ -104,17 +104,17 @@ Result<Exit> RunNet(const Net& net, const Options& options, const CommonOptions&
   const Size2 size = source.is_image ? Size2{source.image.info.height, source.image.info.width}
                                      : Size2{input.shape().h, input.shape().w};
   if (!options.output.empty() && !net.Find("synthesis")) {
-    return FailUsage("{}: makes no picture (no graph 'synthesis'), so --output has nothing to "
-                     "write; use --dump",
-                     options.model);
+    return FailUsage(
+        "{}: makes no picture (no graph 'synthesis'), so --output has nothing to "
+        "write; use --dump",
+        options.model);
   }
   const Threads threads(common.threads);
   ProgressLine progress("running");
-  LICHEN_TRY(const auto run,
-             InPlace(options.model, RunModel(net, std::move(input),
-                                             {.round_latents = !options.no_round,
-                                              .reference = options.reference},
-                                             threads)));
+  LICHEN_TRY(const auto run, InPlace(options.model, RunModel(net, std::move(input),
+                                                             {.round_latents = !options.no_round,
+                                                              .reference = options.reference},
+                                                             threads)));
   if (!options.dump.empty()) {
     progress.Stage("writing activations");
     LICHEN_TRY_VOID(Dump(run, options.dump, source.HasBatchAxis()));
@@ -122,8 +122,7 @@ Result<Exit> RunNet(const Net& net, const Options& options, const CommonOptions&
   if (!options.output.empty()) {
     const int bit_depth = source.is_image ? source.image.info.bit_depth : 8;
     LICHEN_TRY(Image picture,
-               InPlace(options.model,
-                       OutputPicture(net, *run.Find(run.result), size, bit_depth)));
+               InPlace(options.model, OutputPicture(net, *run.Find(run.result), size, bit_depth)));
     picture.info.metadata = source.image.info.metadata;
     LICHEN_TRY_VOID(WriteImage(options.output, picture));
   }

@@ -7,7 +7,7 @@
 
 namespace lichen {
 
-// Whether this build has libtorch.
+// Whether libtorch was found when this was built, and can be loaded.
 bool HaveTorchPeer();
 
 // Seconds of analysis, rounding and synthesis of the picture (1, h, w, 3). The net may hold

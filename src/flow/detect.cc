@@ -86,10 +86,10 @@ Result<Head> FindHead(const IntNet& net) {
 }  // namespace
 
 double Iou(const Box& a, const Box& b) {
-  const double both = Overlap(a.xmin, a.xmax, b.xmin, b.xmax) *
-                      Overlap(a.ymin, a.ymax, b.ymin, b.ymax);
-  const double either = (a.xmax - a.xmin) * (a.ymax - a.ymin) +
-                        (b.xmax - b.xmin) * (b.ymax - b.ymin) - both;
+  const double both =
+      Overlap(a.xmin, a.xmax, b.xmin, b.xmax) * Overlap(a.ymin, a.ymax, b.ymin, b.ymax);
+  const double either =
+      (a.xmax - a.xmin) * (a.ymax - a.ymin) + (b.xmax - b.xmin) * (b.ymax - b.ymin) - both;
   return either > 0 ? both / either : 0;
 }
 
@@ -112,8 +112,8 @@ Box DecodeBox(const Tensor<int32_t>& head, double div, Size2 input, Size2 pictur
   for (int64_t a = 0; a < anchors; ++a) {
     for (int64_t field = 0; field < 4; ++field) {
       const double v = head(0, best_y, best_x, a * kFields + field) / div;
-      mean[field] += (field < 2 ? 1 / (1 + std::exp(-v)) : std::exp(v)) /
-                     static_cast<double>(anchors);
+      mean[field] +=
+          (field < 2 ? 1 / (1 + std::exp(-v)) : std::exp(v)) / static_cast<double>(anchors);
     }
   }
   const auto ratio = [](int64_t a, int64_t b) {

@@ -47,8 +47,8 @@ Result<void> Compare(const Image& original, const Image& decoded, PictureScore& 
   const ImageInfo& info = original.info;
   score.width = info.width;
   score.height = info.height;
-  score.bpp = 8 * static_cast<double>(score.file_bytes) /
-              static_cast<double>(info.width * info.height);
+  score.bpp =
+      8 * static_cast<double>(score.file_bytes) / static_cast<double>(info.width * info.height);
   return {};
 }
 
@@ -146,8 +146,9 @@ class FloatCodec {
     LICHEN_TRY(const Tensor<float> output,
                Run(*net_.Find("synthesis"), std::move(latents), reference, threads));
     score.decode_seconds = decode_watch.Seconds();
-    LICHEN_TRY(const Image picture, OutputPicture(net_, output, {image.info.height,
-                                                  image.info.width}, image.info.bit_depth));
+    LICHEN_TRY(
+        const Image picture,
+        OutputPicture(net_, output, {image.info.height, image.info.width}, image.info.bit_depth));
     LICHEN_TRY_VOID(Compare(image, picture, score));
     return score;
   }
@@ -160,8 +161,8 @@ class FloatCodec {
                                    const Threads& threads) {
     std::vector<Tensor<float>> inputs;
     inputs.push_back(std::move(input));
-    LICHEN_TRY(auto tensors, RunFloatGraph(graph, std::move(inputs), {.reference = reference},
-                                           threads));
+    LICHEN_TRY(auto tensors,
+               RunFloatGraph(graph, std::move(inputs), {.reference = reference}, threads));
     return std::move(tensors[static_cast<size_t>(graph.outputs[0].index)]);
   }
 
@@ -240,8 +241,8 @@ Result<ModelScore> EvaluateFloat(const FloatNet& net, const IntNet& tables,
                                  const Threads& threads) {
   LICHEN_TRY(const FloatCodec codec,
              FloatCodec::Create(net, tables, options.latent_rows_per_segment));
-  LICHEN_TRY(ModelScore result, EvaluateEach(folder, options, [&](const Image& image,
-                                                                  const fs::path&) {
+  LICHEN_TRY(ModelScore result,
+             EvaluateEach(folder, options, [&](const Image& image, const fs::path&) {
                return codec.Score(image, threads);
              }));
   result.is_float = true;

@@ -51,9 +51,7 @@ struct ModelScore {
     for (const PictureScore& p : pictures) sum += static_cast<double>(p.*field);
     return pictures.empty() ? 0 : sum / static_cast<double>(pictures.size());
   }
-  RdPoint MeanPoint() const {
-    return {Mean(&PictureScore::bpp), Mean(&PictureScore::psnr_db)};
-  }
+  RdPoint MeanPoint() const { return {Mean(&PictureScore::bpp), Mean(&PictureScore::psnr_db)}; }
 };
 
 struct PictureFolder {

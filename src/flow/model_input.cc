@@ -129,8 +129,8 @@ Result<Image> ToPicture(const Tensor<T>& tensor, Size2 size, int bit_depth,
                         const Convert& convert) {
   const Shape& s = tensor.shape();
   if (s.n != 1 || (s.c != 1 && s.c != 3) || s.h < size.h || s.w < size.w) {
-    return Fail("the model's result of n {} h {} w {} c {} is no picture of {}x{} pixels", s.n,
-                s.h, s.w, s.c, size.w, size.h);
+    return Fail("the model's result of n {} h {} w {} c {} is no picture of {}x{} pixels", s.n, s.h,
+                s.w, s.c, size.w, size.h);
   }
   Image image = MakeImage({.height = size.h,
                            .width = size.w,
@@ -227,8 +227,7 @@ Result<Size2> ParseSize(std::string_view text) {
   const size_t cross = text.find('x');
   Size2 size;
   const auto parse = [](std::string_view digits, int64_t& value) {
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return error == std::errc() && end == digits.data() + digits.size() && value >= 1;
   };
   if (cross == std::string_view::npos || !parse(text.substr(0, cross), size.h) ||

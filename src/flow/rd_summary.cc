@@ -11,8 +11,8 @@ namespace lichen {
 namespace {
 
 constexpr std::array<std::string_view, 8> kLandmarks = {
-    "vtm",       "av1",  "bpg_444_x265_ycbcr", "tfc/minnen-2018-neurips-opt-mse",
-    "jpeg2000", "webp", "jpeg",               "paper-bmshj2018-factorized"};
+    "vtm",  "av1",  "bpg_444_x265_ycbcr",        "tfc/minnen-2018-neurips-opt-mse", "jpeg2000",
+    "webp", "jpeg", "paper-bmshj2018-factorized"};
 
 RdCurve IntegerCurve(const std::vector<ModelScore>& scores) {
   RdCurve curve{.name = "models"};
@@ -62,9 +62,9 @@ std::vector<QuantisationCost> CompareWithFloat(const std::vector<ModelScore>& sc
         cost.psnr_loss_db += loss / static_cast<double>(real.pictures.size());
         cost.psnr_loss_max_db = i == 0 ? loss : std::max(cost.psnr_loss_max_db, loss);
       }
-      cost.size_change_percent = 100 * (integer.Mean(&PictureScore::file_bytes) /
-                                            real.Mean(&PictureScore::file_bytes) -
-                                        1);
+      cost.size_change_percent =
+          100 *
+          (integer.Mean(&PictureScore::file_bytes) / real.Mean(&PictureScore::file_bytes) - 1);
       costs.push_back(std::move(cost));
     }
   }

@@ -56,7 +56,24 @@ struct Accumulators {
   int32_t* first;
   int64_t stride;
   const int32_t* init;  // start values (same for all units), or null: go on from the stored ones
+  // Where a finished segment is added as hi * 2^16 + lo instead of being stored; null: stored.
+  int32_t* hi = nullptr;
+  int32_t* lo = nullptr;
+  bool first_segment = false;
 };
+
+// hi * 2^16 + lo += acc, or = acc.
+HWY_INLINE void AddToHiLo(VI32 acc, int32_t* hi_at, int32_t* lo_at, bool first) {
+  const DI32 d;
+  VI32 hi = hn::ShiftRight<16>(acc);
+  VI32 lo = hn::And(acc, hn::Set(d, 0xFFFF));
+  if (!first) {
+    hi = hn::Add(hi, hn::LoadU(d, hi_at));
+    lo = hn::Add(lo, hn::LoadU(d, lo_at));
+  }
+  hn::StoreU(hi, d, hi_at);
+  hn::StoreU(lo, d, lo_at);
+}
 
 template <Dot kDot, int kUnits, int kVectors>
 HWY_INLINE void StepUnits(const uint8_t* HWY_RESTRICT x, int64_t x_stride_bytes, int64_t groups,
@@ -89,6 +106,17 @@ HWY_INLINE void StepUnits(const uint8_t* HWY_RESTRICT x, int64_t x_stride_bytes,
       }
     }
   }
+  if (acc.hi != nullptr) {
+#pragma GCC unroll 16
+    for (int u = 0; u < kUnits; ++u) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const int64_t at = u * acc.stride + v * n;
+        AddToHiLo(sum[u * kVectors + v], acc.hi + at, acc.lo + at, acc.first_segment);
+      }
+    }
+    return;
+  }
 #pragma GCC unroll 16
   for (int u = 0; u < kUnits; ++u) {
 #pragma GCC unroll 4
@@ -105,6 +133,10 @@ void Step(const uint8_t* x, int64_t x_stride_bytes, int64_t groups, const uint8_
     StepUnits<kDot, kUnits, kVectors>(x, x_stride_bytes, groups, weights, acc);
     x += kUnits * x_stride_bytes;
     acc.first += kUnits * acc.stride;
+    if (acc.hi != nullptr) {
+      acc.hi += kUnits * acc.stride;
+      acc.lo += kUnits * acc.stride;
+    }
     units -= kUnits;
   }
   if constexpr (kUnits > 1) {
@@ -138,18 +170,8 @@ struct Sums {
 };
 
 void AddSegment(const Sums& sums, int64_t count, bool first) {
-  const DI32 d;
-  const VI32 mask = hn::Set(d, 0xFFFF);
-  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(d))) {
-    const VI32 acc = hn::LoadU(d, sums.acc + i);
-    VI32 hi = hn::ShiftRight<16>(acc);
-    VI32 lo = hn::And(acc, mask);
-    if (!first) {
-      hi = hn::Add(hi, hn::LoadU(d, sums.hi + i));
-      lo = hn::Add(lo, hn::LoadU(d, sums.lo + i));
-    }
-    hn::StoreU(hi, d, sums.hi + i);
-    hn::StoreU(lo, d, sums.lo + i);
+  for (int64_t i = 0; i < count; i += static_cast<int64_t>(hn::Lanes(DI32()))) {
+    AddToHiLo(hn::LoadU(DI32(), sums.acc + i), sums.hi + i, sums.lo + i, first);
   }
 }
 
@@ -173,13 +195,22 @@ void Accumulate(const PackedConv& conv, const PackedConvCall& call, const Packed
         std::memcpy(sums.acc + u * stride, init, static_cast<size_t>(stride) * 4);
       }
     }
+    const bool first_segment = s == block.segments_begin;
+    // A last step of all vectors adds its sums to hi and lo itself.
+    const bool adds = sums.wide && segment.steps_end > segment.steps_begin &&
+                      conv.steps[static_cast<size_t>(segment.steps_end - 1)].vectors ==
+                          block.vectors;
     for (int32_t i = segment.steps_begin; i < segment.steps_end; ++i) {
       const PackedStep& step = conv.steps[static_cast<size_t>(i)];
+      const bool adds_here = adds && i + 1 == segment.steps_end;
       const uint8_t* x = call.rows[step.row] + call.unit_begin * unit_bytes +
                          step.element * SizeBytes(conv.input);
       const uint8_t* w = conv.weights.data() + step.weights_bytes;
       const Accumulators acc{sums.acc + step.first_vector * n, stride,
-                             whole && i == segment.steps_begin ? init : nullptr};
+                             whole && i == segment.steps_begin ? init : nullptr,
+                             adds_here ? sums.hi : nullptr,
+                             adds_here ? sums.lo : nullptr,
+                             first_segment};
       if (!conv.quads) {
         StepOfVectors<Dot::kPairs>(step.vectors, x, unit_bytes, step.groups, w, acc, units);
       } else if (conv.flip_sign) {
@@ -188,7 +219,7 @@ void Accumulate(const PackedConv& conv, const PackedConvCall& call, const Packed
         StepOfVectors<Dot::kQuads>(step.vectors, x, unit_bytes, step.groups, w, acc, units);
       }
     }
-    if (sums.wide) AddSegment(sums, units * stride, s == block.segments_begin);
+    if (sums.wide && !adds) AddSegment(sums, units * stride, first_segment);
   }
 }
 

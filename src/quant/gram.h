@@ -1,7 +1,7 @@
 // Second moments of what a sum of products sees: how rounding errors of its weights add up.
 //
-// Contract: an output has the mean square error e' G e for weight errors e and the Gram matrix G of its
-// inputs (Gdn, Igdn: of |x|), less the part that the bias can take where there is one phase. A
+// Contract: an output has the mean square error e' G e, for weight errors e and the Gram matrix G
+// of its inputs (Gdn, Igdn: |x|), less the part that the bias can take where there is one phase. A
 // transposed convolution has a matrix per phase (the taps that one output pixel really has).
 // Deterministic. Sums over more than kMaxGramInputs products, and grouped ones, get none.
 #pragma once

@@ -140,8 +140,8 @@ std::optional<double> BdRatePercent(const RdCurve& anchor, const RdCurve& test) 
   const double low = std::max(a.front().psnr_db, b.front().psnr_db);
   const double high = std::min(a.back().psnr_db, b.back().psnr_db);
   if (low >= high) return std::nullopt;
-  const double difference = LogRateOverPsnr(b).Integral(low, high) -
-                            LogRateOverPsnr(a).Integral(low, high);
+  const double difference =
+      LogRateOverPsnr(b).Integral(low, high) - LogRateOverPsnr(a).Integral(low, high);
   return 100 * (std::exp(difference / (high - low)) - 1);
 }
 
@@ -156,9 +156,8 @@ std::optional<RdGap> CompareAtPoint(const RdCurve& curve, RdPoint point) {
       log_rate > interpolant.At(high)) {
     return std::nullopt;
   }
-  return RdGap{
-      .psnr_gain_db = point.psnr_db - PsnrAtLogRate(interpolant, low, high, log_rate),
-      .rate_ratio = point.bpp / std::exp(interpolant.At(point.psnr_db))};
+  return RdGap{.psnr_gain_db = point.psnr_db - PsnrAtLogRate(interpolant, low, high, log_rate),
+               .rate_ratio = point.bpp / std::exp(interpolant.At(point.psnr_db))};
 }
 
 }  // namespace lichen

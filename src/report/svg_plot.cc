@@ -20,11 +20,20 @@ std::string Escape(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
   return out;
@@ -77,17 +86,21 @@ void AppendAxes(const Plot& plot, const Frame& frame, std::string& out) {
   for (const double y : RoundTicks(frame.y_min, frame.y_max, 9)) {
     fmt::format_to(at, "<path d=\"M{0} {1:.1f} H{2}\" stroke=\"#e4e4e4\"/>\n", kLeft, frame.Y(y),
                    right);
-    fmt::format_to(at, "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.6g}</text>\n",
-                   kLeft - 8, frame.Y(y) + 4, y);
+    fmt::format_to(at, "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.6g}</text>\n", kLeft - 8,
+                   frame.Y(y) + 4, y);
   }
-  fmt::format_to(at, "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" "
-                 "stroke=\"#444\"/>\n", kLeft, kTop, right - kLeft, bottom - kTop);
+  fmt::format_to(at,
+                 "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" "
+                 "stroke=\"#444\"/>\n",
+                 kLeft, kTop, right - kLeft, bottom - kTop);
   fmt::format_to(at, "<text x=\"{}\" y=\"26\" text-anchor=\"middle\" font-size=\"16\">{}</text>\n",
                  (kLeft + right) / 2, Escape(plot.title));
   fmt::format_to(at, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
                  (kLeft + right) / 2, kHeight - 18, Escape(plot.x_label));
-  fmt::format_to(at, "<text transform=\"translate(20 {}) rotate(-90)\" text-anchor=\"middle\">{}"
-                 "</text>\n", (kTop + bottom) / 2, Escape(plot.y_label));
+  fmt::format_to(at,
+                 "<text transform=\"translate(20 {}) rotate(-90)\" text-anchor=\"middle\">{}"
+                 "</text>\n",
+                 (kTop + bottom) / 2, Escape(plot.y_label));
 }
 
 void AppendSeries(const PlotSeries& series, const Frame& frame, const char* colour,
@@ -101,14 +114,17 @@ void AppendSeries(const PlotSeries& series, const Frame& frame, const char* colo
                    frame.X(x), frame.Y(y));
   }
   if (path.empty()) return;
-  fmt::format_to(at, "<path clip-path=\"url(#area)\" d=\"{}\" fill=\"none\" stroke=\"{}\" "
-                 "stroke-width=\"{}\"><title>{}</title></path>\n", path, colour,
-                 is_background ? "0.8" : "2", Escape(series.name));
+  fmt::format_to(at,
+                 "<path clip-path=\"url(#area)\" d=\"{}\" fill=\"none\" stroke=\"{}\" "
+                 "stroke-width=\"{}\"><title>{}</title></path>\n",
+                 path, colour, is_background ? "0.8" : "2", Escape(series.name));
   if (series.style != PlotSeries::Style::kLineAndMarkers) return;
   for (const auto& [x, y] : series.points) {
     if (!std::isfinite(x) || !std::isfinite(y)) continue;
-    fmt::format_to(at, "<circle clip-path=\"url(#area)\" cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"4.5\" "
-                   "fill=\"{}\"/>\n", frame.X(x), frame.Y(y), colour);
+    fmt::format_to(at,
+                   "<circle clip-path=\"url(#area)\" cx=\"{:.2f}\" cy=\"{:.2f}\" r=\"4.5\" "
+                   "fill=\"{}\"/>\n",
+                   frame.X(x), frame.Y(y), colour);
   }
 }
 
@@ -135,12 +151,13 @@ std::string ToSvg(const Plot& plot) {
   const Frame frame = FrameOf(plot);
   std::string out;
   const auto at = std::back_inserter(out);
-  fmt::format_to(at, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" "
+  fmt::format_to(at,
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" "
                  "width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" font-size=\"12\">\n"
                  "<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n"
                  "<clipPath id=\"area\"><rect x=\"{2}\" y=\"{3}\" width=\"{4}\" height=\"{5}\"/>"
-                 "</clipPath>\n", kWidth, kHeight, kLeft, kTop, kWidth - kLeft - kRight,
-                 kHeight - kTop - kBottom);
+                 "</clipPath>\n",
+                 kWidth, kHeight, kLeft, kTop, kWidth - kLeft - kRight, kHeight - kTop - kBottom);
   AppendAxes(plot, frame, out);
   size_t shown = 0;
   for (const PlotSeries& series : plot.series) {
@@ -152,9 +169,10 @@ std::string ToSvg(const Plot& plot) {
     AppendSeries(series, frame, colour, out);
     const double y = kTop + 12 + 20 * static_cast<double>(shown);
     const double x = kWidth - kRight + 14;
-    fmt::format_to(at, "<path d=\"M{0} {1} h22\" stroke=\"{2}\" stroke-width=\"2\"/>\n"
-                   "<text x=\"{3}\" y=\"{4}\">{5}</text>\n", x, y, colour, x + 28, y + 4,
-                   Escape(series.name));
+    fmt::format_to(at,
+                   "<path d=\"M{0} {1} h22\" stroke=\"{2}\" stroke-width=\"2\"/>\n"
+                   "<text x=\"{3}\" y=\"{4}\">{5}</text>\n",
+                   x, y, colour, x + 28, y + 4, Escape(series.name));
     ++shown;
   }
   out += "</svg>\n";

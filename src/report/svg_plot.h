@@ -10,7 +10,11 @@
 namespace lichen {
 
 struct PlotSeries {
-  enum class Style { kLine, kLineAndMarkers, kBackground };  // background: thin grey, not in the legend
+  enum class Style {
+    kLine,
+    kLineAndMarkers,
+    kBackground
+  };  // background: thin grey, not in the legend
   std::string name;
   std::vector<std::pair<double, double>> points;  // (x, y), drawn in this order
   Style style = Style::kLine;
