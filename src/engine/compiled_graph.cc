@@ -64,8 +64,30 @@ LaneRequant TailRequant(const PackedConv& conv, const ChannelRequant& requant, V
   return lanes;
 }
 
+// Operators without products run on rows as they are stored.
+CompiledNode CompileRowNode(const IntGraph& graph, const IntNode& node) {
+  CompiledNode compiled;
+  const TensorInfo& input = graph.tensor(node.inputs[0]);
+  const TensorInfo& output = graph.tensor(node.output);
+  if (node.kind == OpKind::kAdd) {
+    const ValueRange other = graph.tensor(node.inputs[1]).range;
+    if (input.range.max + other.max > INT32_MAX || input.range.min + other.min < INT32_MIN) {
+      return compiled;
+    }
+  }
+  // The half that a slope adds must not overflow either.
+  if (node.kind == OpKind::kLeakyRelu && node.params.slope_shift > 30) return compiled;
+  compiled.path = NodePath::kRows;
+  if (node.kind == OpKind::kRequant) {
+    compiled.row_requant =
+        PackRowRequant(node.params.requant, output.channels, input.range, output.range);
+  }
+  return compiled;
+}
+
 CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType type) {
   CompiledNode compiled;
+  if (!HasProducts(node.kind)) return CompileRowNode(graph, node);
   if (!CanPack(graph, node, type)) return compiled;
   const IntParams& p = node.params;
   const TensorInfo& input = graph.tensor(node.inputs[0]);
@@ -79,6 +101,11 @@ CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType
                       .weights = p.weights,
                       .requant = &p.requant,
                       .range = output.range};
+  if (node.kind == OpKind::kConv2d && node.geometry.groups == input.channels &&
+      input.channels == output.channels && PackDepthwise(spec, compiled.depthwise)) {
+    compiled.path = NodePath::kDepthwise;
+    return compiled;
+  }
   compiled.path = NodePath::kPacked;
   if (node.kind == OpKind::kGdn || node.kind == OpKind::kIgdn) {
     compiled.tail = node.kind == OpKind::kGdn ? PackedTail::kGdn : PackedTail::kIgdn;
@@ -113,7 +140,7 @@ CompiledGraph::CompiledGraph(const IntGraph& graph) : impl_(std::make_unique<Imp
   }
   impl_->graph = graph;
   for (size_t i = 0; i < impl_->nodes.size(); ++i) {
-    if (impl_->nodes[i].path == NodePath::kPacked) {
+    if (impl_->nodes[i].path != NodePath::kGeneric) {
       impl_->graph.nodes[i].params.weights = {};
       impl_->graph.nodes[i].params.mask = {};
     }

@@ -6,13 +6,17 @@
 #include "base/element_type.h"
 #include "engine/engine.h"
 #include "kernels/packed_conv.h"
+#include "kernels/row_ops.h"
 
 namespace lichen {
 
 // How a node runs.
 enum class NodePath {
-  kPacked,   // PackedConv, with a tail for GDN, IGDN and LAGC
-  kGeneric,  // the reference operator on 32-bit copies of the rows
+  kPacked,     // PackedConv, with a tail for GDN, IGDN and LAGC
+  kDepthwise,  // DepthwiseConv
+  kRows,       // operators without products (kernels/row_ops.h, engine/row_node.h)
+  kGeneric,    // the reference operator on 32-bit copies of the rows: operands beyond 16 bits, and
+               // what is too rare to deserve more
 };
 
 struct CompiledNode {
@@ -21,6 +25,8 @@ struct CompiledNode {
   PackedTail tail = PackedTail::kNone;
   LaneRequant output_requant;
   LaneRequant gain_requant;
+  DepthwiseConv depthwise;
+  LaneRequant row_requant;  // of Requant
 };
 
 struct CompiledGraph::Impl {

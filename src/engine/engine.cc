@@ -7,6 +7,7 @@
 
 #include "engine/compiled_graph.h"
 #include "engine/generic_node.h"
+#include "engine/row_node.h"
 #include "engine/row_ring.h"
 #include "engine/row_schedule.h"
 #include "net/shapes.h"
@@ -50,8 +51,7 @@ class GraphStream::State {
     // Rows before the wanted ones (alignment of transposed convolutions) are made with the first.
     row_count_ = total.end - total.begin;
     step_ = options_.rows_per_step > 0 ? options_.rows_per_step : RowsPerStep();
-    MakeRings(schedule_->Capacities(step_));
-    return {};
+    return MakeRings(schedule_->Capacities(step_));
   }
 
   Result<void> AdvanceTo(int64_t rows) {
@@ -89,20 +89,39 @@ class GraphStream::State {
     return quantum * quanta;
   }
 
-  void MakeRings(const std::vector<int64_t>& capacities) {
+  Result<void> MakeRings(const std::vector<int64_t>& capacities) {
     std::vector<int64_t> pad_left(sizes_.size(), 0);
     std::vector<int64_t> pad_right(sizes_.size(), 0);
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
       const CompiledNode& compiled = impl_.nodes[n];
-      if (compiled.path != NodePath::kPacked) continue;
-      const PackedConv& conv = compiled.conv;
       const IntNode& node = graph_.nodes[n];
       const size_t in = Index(node.inputs[0]);
+      if (compiled.path == NodePath::kDepthwise) {
+        const Geometry& g = node.geometry;
+        const int64_t last = (sizes_[Index(node.output)].w - 1) * g.stride_w - g.pad_left +
+                             g.kernel_w;
+        pad_left[in] = std::max<int64_t>(pad_left[in], g.pad_left);
+        pad_right[in] = std::max<int64_t>(pad_right[in], last - sizes_[in].w);
+      }
+      if (compiled.path != NodePath::kPacked) continue;
+      const PackedConv& conv = compiled.conv;
       const int64_t units = CeilDiv(sizes_[Index(node.output)].w, conv.out_columns);
       const int64_t last = (units - 1) * conv.unit_step_w + conv.first_column +
                            conv.window_columns;
       pad_left[in] = std::max<int64_t>(pad_left[in], -conv.first_column);
       pad_right[in] = std::max<int64_t>(pad_right[in], last - sizes_[in].w);
+    }
+    double wanted_bytes = 0;
+    for (size_t t = 0; t < sizes_.size(); ++t) {
+      wanted_bytes += static_cast<double>(sizes_[t].w + pad_left[t] + pad_right[t]) *
+                      static_cast<double>(graph_.tensors[t].channels * SizeBytes(impl_.types[t])) *
+                      static_cast<double>(capacities[t] + 1);
+    }
+    if (wanted_bytes > static_cast<double>(options_.max_bytes)) {
+      return Fail("graph '{}' needs {:.0f} MiB for the rows of a picture {} pixels wide; {} MiB "
+                  "are allowed",
+                  graph_.name, wanted_bytes / 1048576, options_.reference.w,
+                  options_.max_bytes >> 20);
     }
     int64_t bytes = 0;
     for (size_t t = 0; t < sizes_.size(); ++t) {
@@ -111,6 +130,7 @@ class GraphStream::State {
       bytes += rings_.back().bytes();
     }
     if (options_.peak_bytes) *options_.peak_bytes = bytes;
+    return {};
   }
 
   Result<void> Grow(int node, TensorId id, RowRange range) {
@@ -118,11 +138,7 @@ class GraphStream::State {
       LICHEN_TRY_VOID(ReadInput(id, range));
     } else {
       const auto start = Clock::now();
-      if (impl_.nodes[static_cast<size_t>(node)].path == NodePath::kPacked) {
-        RunPackedNode(static_cast<size_t>(node), range);
-      } else {
-        RunGenericNode(static_cast<size_t>(node), range);
-      }
+      RunNode(static_cast<size_t>(node), range);
       if (options_.node_seconds) {
         options_.node_seconds->resize(graph_.nodes.size());
         (*options_.node_seconds)[static_cast<size_t>(node)] +=
@@ -130,6 +146,19 @@ class GraphStream::State {
       }
     }
     return Deliver(id, range);
+  }
+
+  void RunNode(size_t n, RowRange range) {
+    switch (impl_.nodes[n].path) {
+      case NodePath::kPacked:
+        return RunPackedNode(n, range);
+      case NodePath::kDepthwise:
+        return RunDepthwiseNode(n, range);
+      case NodePath::kRows:
+        return RunRowsNode(n, range);
+      case NodePath::kGeneric:
+        return RunGenericNode(n, range);
+    }
   }
 
   Result<void> ReadInput(TensorId id, RowRange range) {
@@ -241,6 +270,35 @@ class GraphStream::State {
       const int64_t part = item % parts;
       RunPackedItem(n, row, {first, std::min(first + tile, units)},
                     parts == 1 ? RowRange{0, blocks} : RowRange{part, part + 1});
+    });
+  }
+
+  void RunDepthwiseNode(size_t n, RowRange range) {
+    const DepthwiseConv& conv = impl_.nodes[n].depthwise;
+    const Geometry& g = conv.geometry;
+    const size_t in = Index(graph_.nodes[n].inputs[0]);
+    const size_t out = Index(graph_.nodes[n].output);
+    const int64_t pixel_bytes = conv.channels * SizeBytes(rings_[in].type());
+    threads_.For(range.end - range.begin, [&](int64_t i) {
+      const int64_t y = range.begin + i;
+      const uint8_t** window = reinterpret_cast<const uint8_t**>(
+          ThreadScratch(g.kernel_h * static_cast<int64_t>(sizeof(void*))));
+      for (int32_t ky = 0; ky < g.kernel_h; ++ky) {
+        window[ky] = rings_[in].RowOrZeros(y * g.stride_h - g.pad_top + ky, sizes_[in].h) -
+                     g.pad_left * pixel_bytes;
+      }
+      RunDepthwise(conv, window, rings_[in].type(), sizes_[out].w,
+                   {rings_[out].Row(y), rings_[out].type()});
+    });
+  }
+
+  void RunRowsNode(size_t n, RowRange range) {
+    const IntNode& node = graph_.nodes[n];
+    const size_t out = Index(node.output);
+    std::vector<RowRing*> inputs;
+    for (TensorId id : node.inputs) inputs.push_back(&rings_[Index(id)]);
+    threads_.For(range.end - range.begin, [&](int64_t i) {
+      RunRowNode(node, impl_.nodes[n], graph_.tensors[out], inputs, range.begin + i, rings_[out]);
     });
   }
 

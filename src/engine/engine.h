@@ -59,6 +59,7 @@ struct RunOptions {
   int64_t rows_per_step = 0;       // output rows made together; 0: chosen by the work they hold
   std::vector<double>* node_seconds = nullptr;  // optional: time of each node is added
   int64_t* peak_bytes = nullptr;                // optional: bytes of all row rings
+  int64_t max_bytes = int64_t{4} << 30;         // more than this for the rings is an error
 };
 
 // A run that its caller advances, for graphs whose input depends on earlier output (row contexts).

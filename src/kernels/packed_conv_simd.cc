@@ -10,6 +10,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 #include "kernels/dot-inl.h"
+#include "kernels/elements-inl.h"
 #include "kernels/requant-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -235,41 +236,6 @@ VI32 RequantSumsExactly(const LaneRequant& requant, int64_t lane, const Sums& su
         static_cast<int32_t>(Requantise(acc, requant.exact[static_cast<size_t>(lane + i)]));
   }
   return hn::LoadU(d, out);
-}
-
-HWY_INLINE VI32 LoadElements(const uint8_t* p, ElementType type) {
-  const DI32 d;
-  const hn::Rebind<int16_t, DI32> d16;
-  const hn::Rebind<int8_t, DI32> d8;
-  const hn::Rebind<uint8_t, DI32> du8;
-  switch (type) {
-    case ElementType::kU8:
-      return hn::PromoteTo(d, hn::LoadU(du8, p));
-    case ElementType::kI8:
-      return hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const int8_t*>(p)));
-    case ElementType::kI16:
-      return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const int16_t*>(p)));
-    case ElementType::kI32:
-      break;
-  }
-  return hn::LoadU(d, reinterpret_cast<const int32_t*>(p));
-}
-
-HWY_INLINE void StoreElements(VI32 v, uint8_t* p, ElementType type) {
-  const DI32 d;
-  const hn::Rebind<int16_t, DI32> d16;
-  const hn::Rebind<int8_t, DI32> d8;
-  const hn::Rebind<uint8_t, DI32> du8;
-  switch (type) {
-    case ElementType::kU8:
-      return hn::StoreU(hn::DemoteTo(du8, v), du8, p);
-    case ElementType::kI8:
-      return hn::StoreU(hn::DemoteTo(d8, v), d8, reinterpret_cast<int8_t*>(p));
-    case ElementType::kI16:
-      return hn::StoreU(hn::DemoteTo(d16, v), d16, reinterpret_cast<int16_t*>(p));
-    case ElementType::kI32:
-      return hn::StoreU(v, d, reinterpret_cast<int32_t*>(p));
-  }
 }
 
 void StoreElement(int32_t v, uint8_t* row, int64_t index, ElementType type) {
