@@ -46,7 +46,7 @@ class GraphStream::State {
 
   Result<void> Start() {
     LICHEN_TRY(sizes_, InferSizes(graph_, options_.input_sizes, options_.reference));
-    schedule_.emplace(graph_, sizes_, options_.output_rows);
+    schedule_.emplace(graph_, sizes_, options_.output_rows, options_.every_row);
     const RowRange total = schedule_->Total(graph_.outputs[0]);
     // Rows before the wanted ones (alignment of transposed convolutions) are made with the first.
     row_count_ = total.end - total.begin;
@@ -376,7 +376,7 @@ Result<std::vector<Tensor<int32_t>>> RunWhole(const CompiledGraph& compiled,
                                               Size2 reference, const Threads& threads,
                                               std::vector<double>* node_seconds) {
   const IntGraph& graph = compiled.graph();
-  RunOptions options{.reference = reference, .node_seconds = node_seconds};
+  RunOptions options{.reference = reference, .every_row = true, .node_seconds = node_seconds};
   for (const auto& input : inputs) {
     options.input_sizes.push_back({input.shape().h, input.shape().w});
   }

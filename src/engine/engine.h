@@ -56,6 +56,7 @@ struct RunOptions {
   std::vector<Size2> input_sizes;  // of graph.inputs
   Size2 reference;                 // the picture's size (net/shapes.h)
   RowRange output_rows;            // of every graph output (all outputs have the same height then)
+  bool every_row = false;          // also make rows of inner tensors that no output depends on
   int64_t rows_per_step = 0;       // output rows made together; 0: chosen by the work they hold
   std::vector<double>* node_seconds = nullptr;  // optional: time of each node is added
   int64_t* peak_bytes = nullptr;                // optional: bytes of all row rings

@@ -62,17 +62,25 @@ int64_t RowQuantum(const IntNode& node) {
   return node.kind == OpKind::kConvTranspose2d ? node.geometry.stride_h : 1;
 }
 
-RowSchedule::RowSchedule(const IntGraph& graph, std::vector<Size2> sizes, RowRange output_rows)
-    : graph_(&graph), sizes_(std::move(sizes)), readers_(graph.tensors.size()) {
+RowSchedule::RowSchedule(const IntGraph& graph, std::vector<Size2> sizes, RowRange output_rows,
+                         bool every_row)
+    : graph_(&graph),
+      sizes_(std::move(sizes)),
+      every_row_(every_row),
+      readers_(graph.tensors.size()) {
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     for (TensorId id : graph.nodes[n].inputs) readers_[Index(id)].push_back(static_cast<int>(n));
   }
-  SetTotals(output_rows);
+  SetTotals(output_rows, every_row);
   for (const RowRange& range : total_) made_.push_back(range.begin);
 }
 
-void RowSchedule::SetTotals(RowRange output_rows) {
+void RowSchedule::SetTotals(RowRange output_rows, bool every_row) {
   total_.assign(graph_->tensors.size(), {0, 0});
+  if (every_row) {
+    for (size_t t = 0; t < total_.size(); ++t) total_[t] = {0, sizes_[t].h};
+    return;
+  }
   for (TensorId id : graph_->outputs) {
     const int64_t height = sizes_[Index(id)].h;
     const bool all = output_rows.begin == 0 && output_rows.end < 0;
@@ -104,6 +112,9 @@ std::vector<int64_t> RowSchedule::Needs(int64_t rows) const {
                             ? total.end - total.begin
                             : (rows * (total.end - total.begin) + first_rows - 1) / first_rows;
     needs[Index(id)] = std::max(needs[Index(id)], std::min(total.begin + own, total.end));
+  }
+  if (every_row_ && rows >= first_rows) {
+    for (size_t t = 0; t < needs.size(); ++t) needs[t] = total_[t].end;
   }
   for (size_t n = graph_->nodes.size(); n-- > 0;) {
     const IntNode& node = graph_->nodes[n];

@@ -18,8 +18,10 @@ int64_t RowQuantum(const IntNode& node);
 
 class RowSchedule {
  public:
-  // Sizes of all tensors (InferSizes) and the wanted rows of the outputs.
-  RowSchedule(const IntGraph& graph, std::vector<Size2> sizes, RowRange output_rows);
+  // Sizes of all tensors (InferSizes) and the wanted rows of the outputs; with every_row all rows of
+  // all tensors are made, the last with the outputs' last.
+  RowSchedule(const IntGraph& graph, std::vector<Size2> sizes, RowRange output_rows,
+              bool every_row = false);
 
   // Rows of each tensor that are made at all.
   RowRange Total(TensorId id) const { return total_[static_cast<size_t>(id.index)]; }
@@ -37,12 +39,13 @@ class RowSchedule {
   int64_t made(TensorId id) const { return made_[static_cast<size_t>(id.index)]; }
 
  private:
-  void SetTotals(RowRange output_rows);
+  void SetTotals(RowRange output_rows, bool every_row);
   std::vector<int64_t> Needs(int64_t rows) const;
   int64_t OldestNeeded(size_t tensor) const;
 
   const IntGraph* graph_;
   std::vector<Size2> sizes_;
+  bool every_row_ = false;
   std::vector<RowRange> total_;
   std::vector<int64_t> made_;
   std::vector<std::vector<int>> readers_;  // nodes that read a tensor
