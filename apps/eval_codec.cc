@@ -156,7 +156,7 @@ void PrintSummary(const Evaluation& evaluation, const CommonOptions& common) {
                            fmt::format("{:.4f}", score.Mean(&PictureScore::encode_seconds)),
                            fmt::format("{:.4f}", score.Mean(&PictureScore::decode_seconds)),
                            fmt::format("{:.3f}", ExcessPercent(score)),
-                           fmt::format("{}", score.Mean(&PictureScore::saturated_latents))});
+                           fmt::format("{}", score.Sum(&PictureScore::saturated_latents))});
   }
   PrintText(common, "mean over {} pictures ({} other files skipped), on {}\n{}",
             evaluation.folder.pictures.size(), evaluation.folder.skipped.size(), ActiveCpuTarget(),
@@ -204,6 +204,8 @@ Json ModelJson(const ModelScore& score) {
           {"bytes", score.Mean(&PictureScore::file_bytes)},
           {"ideal_bits", score.Mean(&PictureScore::ideal_bits)},
           {"excess_over_ideal_percent", ExcessPercent(score)},
+          {"symbols", score.Sum(&PictureScore::symbols)},
+          {"saturated_latents", score.Sum(&PictureScore::saturated_latents)},
           {"encode_seconds", score.Mean(&PictureScore::encode_seconds)},
           {"decode_seconds", score.Mean(&PictureScore::decode_seconds)},
           {"pictures", pictures}};

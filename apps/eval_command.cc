@@ -1,19 +1,40 @@
 // lichen eval: models on a folder of pictures.
+#include <filesystem>
+#include <system_error>
+
 #include "apps/eval.h"
 #include "codec/codec.h"
 
 namespace lichen {
 
+namespace {
+
+// `--model A B DIR` reads the folder as one more model; a folder is none.
+Result<void> TakeFolder(EvalOptions& options) {
+  for (auto it = options.models.begin(); options.folder.empty() && it != options.models.end();) {
+    std::error_code error;
+    const bool is_folder = std::filesystem::is_directory(*it, error);
+    if (is_folder) options.folder = *it;
+    it = is_folder ? options.models.erase(it) : it + 1;
+  }
+  if (options.folder.empty()) return FailUsage("eval needs DIR, a folder of pictures");
+  return {};
+}
+
+Result<Exit> RunEval(EvalOptions options, const CommonOptions& common) {
+  LICHEN_TRY_VOID(TakeFolder(options));
+  return options.task == "detect" ? EvalDetect(options, common) : EvalCodec(options, common);
+}
+
+}  // namespace
+
 void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<EvalOptions>();
   options->segment_rows = EncodeOptions{}.latent_rows_per_segment;
-  CLI::App* command = AddCommand(app, invocation, "eval", "Score models on a folder of pictures",
-                                 [options](const CommonOptions& common) {
-                                   return options->task == "detect" ? EvalDetect(*options, common)
-                                                                    : EvalCodec(*options, common);
-                                 });
-  command->add_option("DIR", options->folder, "Folder of pictures; what is no picture is skipped")
-      ->required();
+  CLI::App* command =
+      AddCommand(app, invocation, "eval", "Score models on a folder of pictures",
+                 [options](const CommonOptions& common) { return RunEval(*options, common); });
+  command->add_option("DIR", options->folder, "Folder of pictures; what is no picture is skipped");
   command
       ->add_option("--model", options->models,
                    "A model to score; repeatable (default: models/default.lichen)")

@@ -119,9 +119,12 @@ void AddQuantizeCommand(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({8, 16}))
       ->capture_default_str();
   command
-      ->add_option("--layer", options->layers,
-                   "Other widths for one layer, named by its output; repeatable")
-      ->type_name("NAME=OPERAND/WEIGHT");
+      ->add_option(
+          "--layer", options->layers,
+          "Other widths for a layer, named by its output; repeatable, or a list with commas")
+      ->type_name("NAME=OPERAND/WEIGHT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option("--margin", options->quant.margin,
                    "Ranges are this times what calibration shows (default: 2 at 16 bits, 1 at 8)")

@@ -332,6 +332,10 @@ TEST_F(Cli, EvalScoresModels) {
   EXPECT_LT(std::abs(json.at("against_float")[0].at("size_change_percent").get<double>()), 0.5);
   EXPECT_TRUE(ReadText(folder_ / "plot.svg").starts_with("<svg"));
   EXPECT_TRUE(ReadText(folder_ / "scores.csv").starts_with("model,picture"));
+  EXPECT_EQ(
+      RunJson({"eval", "--model", "int.lichen", "other.lichen", "pictures"}).at("models").size(),
+      2u);
+  ExpectFailure(2, {"eval", "--model", "int.lichen"}, "DIR");
   ExpectFailure(2, {"eval", "pictures", "--model", "float.lichen"}, "--tables");
   ExpectFailure(1, {"eval", "dump-missing", "--model", "int.lichen"}, "dump-missing");
   ExpectFailure(2, {"eval", "pictures", "--task", "detect", "--model", "int.lichen"}, "--labels");

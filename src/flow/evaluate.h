@@ -44,12 +44,17 @@ struct ModelScore {
   bool is_float = false;
   std::vector<PictureScore> pictures;
 
-  // The mean over the pictures of one field.
+  // The sum and the mean over the pictures of one field.
+  template <class Number>
+  Number Sum(Number PictureScore::*field) const {
+    Number sum = 0;
+    for (const PictureScore& p : pictures) sum += p.*field;
+    return sum;
+  }
   template <class Number>
   double Mean(Number PictureScore::*field) const {
-    double sum = 0;
-    for (const PictureScore& p : pictures) sum += static_cast<double>(p.*field);
-    return pictures.empty() ? 0 : sum / static_cast<double>(pictures.size());
+    if (pictures.empty()) return 0;
+    return static_cast<double>(Sum(field)) / static_cast<double>(pictures.size());
   }
   RdPoint MeanPoint() const { return {Mean(&PictureScore::bpp), Mean(&PictureScore::psnr_db)}; }
 };
