@@ -5,7 +5,7 @@
 
 namespace lichen {
 
-// Runs DotPairs on registers alone, `iterations` times 16 independent sums, in the calling thread
+// Runs DotPairs on registers alone, `iterations` times 8 or 16 independent sums, in the calling thread
 // with the active CPU target. Returns the multiply-adds done; the caller takes the time.
 int64_t RunInt16Peak(int64_t iterations);
 
