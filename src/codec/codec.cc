@@ -106,9 +106,9 @@ Result<Codec> Codec::Create(const IntNet& net) {
   }
   LICHEN_TRY(PreparedTables tables, PreparedTables::Create(*set));
   LICHEN_TRY(const int64_t downscale, Downscale(*analysis, *synthesis));
-  return Codec(std::make_unique<Impl>(
-      Impl{.analysis = CompiledGraph(*analysis),
-           .synthesis = CompiledGraph(*synthesis),
+  return Codec(std::unique_ptr<Impl>(
+      new Impl{.analysis = CodecGraph(*analysis),
+           .synthesis = CodecGraph(*synthesis),
            .tables = std::move(tables),
            .coding = net.coding,
            .identity = ModelIdentity(net),

@@ -1,6 +1,9 @@
 // Inside the codec: a model's compiled graphs, prepared tables, and sample conversions.
 #pragma once
 
+#include <mutex>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "codec/codec.h"
@@ -9,9 +12,25 @@
 
 namespace lichen {
 
+// A graph that is compiled when it is first run: an encoder needs no synthesis.
+class CodecGraph {
+ public:
+  explicit CodecGraph(IntGraph graph) : graph_(std::move(graph)) {}
+  const IntGraph& graph() const { return graph_; }
+  const CompiledGraph& compiled() const {
+    std::call_once(once_, [this] { compiled_.emplace(graph_); });
+    return *compiled_;
+  }
+
+ private:
+  IntGraph graph_;
+  mutable std::once_flag once_;
+  mutable std::optional<CompiledGraph> compiled_;
+};
+
 struct Codec::Impl {
-  CompiledGraph analysis;
-  CompiledGraph synthesis;
+  CodecGraph analysis;
+  CodecGraph synthesis;
   PreparedTables tables;
   LatentCoding coding;
   Sha256Digest identity;

@@ -40,7 +40,7 @@ class Decoder {
     rows.sink = [this](size_t, int64_t y, std::span<const int32_t> row) { return Sink(y, row); };
     // Everything that can fail without the segments' bytes fails before the output begins.
     LICHEN_TRY(GraphStream stream,
-               GraphStream::Create(codec_.synthesis, std::move(run), std::move(rows), threads_));
+               GraphStream::Create(codec_.synthesis.compiled(), std::move(run), std::move(rows), threads_));
     ImageInfo out = info;
     out.height = crop_.height;
     out.width = crop_.width;

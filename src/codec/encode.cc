@@ -29,7 +29,7 @@ class Encoder {
     GraphRows rows;
     rows.source = [this](size_t, int64_t y, std::span<int32_t> row) { return Source(y, row); };
     rows.sink = [this](size_t, int64_t y, std::span<const int32_t> row) { return Sink(y, row); };
-    LICHEN_TRY_VOID(RunGraph(codec_.analysis, {.input_sizes = {padded_}, .reference = padded_},
+    LICHEN_TRY_VOID(RunGraph(codec_.analysis.compiled(), {.input_sizes = {padded_}, .reference = padded_},
                              rows, threads_));
     while (reader_.next_row() < info_.height) LICHEN_TRY_VOID(ReadRow());
     while (!symbols_.empty() || !alpha_chunks_.empty()) LICHEN_TRY_VOID(WriteSegment());

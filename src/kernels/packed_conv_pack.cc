@@ -43,6 +43,8 @@ class Packer {
     LICHEN_CHECK(spec.input != ElementType::kI32 && (!conv_.quads || small_weights));
     conv_.flip_sign = spec.input == ElementType::kI8;
     per_group_ = conv_.quads ? 4 : 2;
+    in_per_group_ = spec.in_channels / g_.groups;
+    out_per_group_ = spec.out_channels / g_.groups;
     SetWindow();
   }
 
@@ -131,25 +133,27 @@ class Packer {
     return lists;
   }
 
-  int64_t Weight(const Lane& lane, int32_t row, int32_t column, int64_t channel) const {
+  // Weights of a lane at one position of the window, by input channel of the lane's group; null where the
+  // position is outside the kernel.
+  const int16_t* TapWeights(const Lane& lane, int32_t row, int32_t column) const {
     int32_t ky = row;
     int32_t kx = column;
     if (spec_.transposed) {
       ky = lane.phase_y + g_.pad_top - g_.stride_h * (conv_.first_row + row);
       kx = lane.phase_x + g_.pad_left - g_.stride_w * (conv_.first_column + column);
-      if (ky < 0 || ky >= g_.kernel_h || kx < 0 || kx >= g_.kernel_w) return 0;
+      if (ky < 0 || ky >= g_.kernel_h || kx < 0 || kx >= g_.kernel_w) return nullptr;
     }
-    const int64_t in_per_group = spec_.in_channels / g_.groups;
-    const int64_t first = lane.channel / (spec_.out_channels / g_.groups) * in_per_group;
-    if (channel < first || channel >= first + in_per_group) return 0;
-    return spec_.weights[static_cast<size_t>(
-        ((lane.channel * g_.kernel_h + ky) * g_.kernel_w + kx) * in_per_group + channel - first)];
+    return spec_.weights.data() +
+           ((lane.channel * g_.kernel_h + ky) * g_.kernel_w + kx) * in_per_group_;
   }
 
-  int64_t WeightAt(const Lane& lane, int32_t row, int64_t element) const {
-    if (lane.channel < 0 || element >= int64_t{conv_.window_columns} * spec_.in_channels) return 0;
-    return Weight(lane, row, static_cast<int32_t>(element / spec_.in_channels),
-                  element % spec_.in_channels);
+  // The weight of input channel `channel` at that position.
+  int16_t Weight(const Lane& lane, int32_t row, int32_t column, int64_t channel) const {
+    const int16_t* tap = TapWeights(lane, row, column);
+    if (tap == nullptr) return 0;
+    const int64_t first = g_.groups == 1 ? 0 : lane.channel / out_per_group_ * in_per_group_;
+    if (channel < first || channel >= first + in_per_group_) return 0;
+    return tap[channel - first];
   }
 
   // Runs that are worth packing apart: whole rows of the window, or taps where those align.
@@ -165,13 +169,16 @@ class Packer {
   }
 
   // Packed weights of one group: [vector][lane][element of the group].
-  std::vector<int16_t> GroupWeights(const std::vector<Lane>& lanes, int32_t row,
-                                    int64_t element, int64_t run_end) const {
-    std::vector<int16_t> out(lanes.size() * static_cast<size_t>(per_group_), 0);
-    for (size_t l = 0; l < lanes.size(); ++l) {
-      for (int64_t e = 0; e < per_group_ && element + e < run_end; ++e) {
-        out[l * static_cast<size_t>(per_group_) + static_cast<size_t>(e)] =
-            static_cast<int16_t>(WeightAt(lanes[l], row, element + e));
+  std::vector<int16_t> GroupWeights(const std::vector<Lane>& lanes, int32_t row, int64_t element,
+                                    int64_t run_end) const {
+    const size_t per_group = static_cast<size_t>(per_group_);
+    std::vector<int16_t> out(lanes.size() * per_group, 0);
+    for (int64_t e = 0; e < per_group_ && element + e < run_end; ++e) {
+      const int32_t column = static_cast<int32_t>((element + e) / spec_.in_channels);
+      const int64_t channel = (element + e) % spec_.in_channels;
+      for (size_t l = 0; l < lanes.size(); ++l) {
+        if (lanes[l].channel < 0) continue;
+        out[l * per_group + static_cast<size_t>(e)] = Weight(lanes[l], row, column, channel);
       }
     }
     return out;
@@ -370,7 +377,9 @@ class Packer {
   const Geometry& g_;
   PackedConv conv_;
   int32_t max_vectors_ = 0;
-  int64_t per_group_ = 2;
+  int64_t per_group_ = 2;  // elements of a group of products: pairs or quads
+  int64_t in_per_group_ = 0;  // channels of a group of the convolution
+  int64_t out_per_group_ = 0;
   std::vector<Lane> lane_order_;
   std::vector<int64_t> block_max_;    // of the block being packed: bounds of |accumulator|
   std::vector<int64_t> max_abs_acc_;  // in lane order

@@ -15,7 +15,7 @@ constexpr int kClippedBits = 8;  // weights of so few bits gain from saturating 
 // One output channel's weights as they meet the raw input: w * input_scale.
 class Channel {
  public:
-  Channel(const ProductSpec& spec, int64_t oc) : spec_(spec), oc_(oc) {
+  Channel(const ProductSpec& spec, int64_t oc) : spec_(spec) {
     const Geometry& g = spec.geometry;
     const int64_t in_per_group = spec.inputs / g.groups;
     const int64_t first_ic = oc / (spec.outputs / g.groups) * in_per_group;
@@ -114,7 +114,6 @@ class Channel {
   }
 
   const ProductSpec& spec_;
-  int64_t oc_;
   std::vector<double> scaled_;
   std::vector<size_t> inputs_;  // input channel of each weight
 };
