@@ -1,0 +1,184 @@
+#include "train/checkpoint.h"
+
+#include "base/files.h"
+#include "train/bls2017.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using torch::serialize::InputArchive;
+using torch::serialize::OutputArchive;
+
+constexpr int64_t kFormat = 1;
+constexpr uint64_t kMaxBytes = uint64_t{8} << 30;
+
+// An archive whose bytes it keeps, since libtorch may read them late.
+struct OpenArchive {
+  std::vector<uint8_t> bytes;
+  InputArchive archive;
+  CheckpointInfo info;
+};
+
+// `device` says where tensors go.
+Result<std::unique_ptr<OpenArchive>> Open(const fs::path& path, const torch::Device& device) {
+  auto open = std::make_unique<OpenArchive>();
+  LICHEN_TRY(open->bytes, ReadFile(path, kMaxBytes));
+  const auto read = CatchTorch([&]() -> Result<void> {
+    open->archive.load_from(reinterpret_cast<const char*>(open->bytes.data()), open->bytes.size(),
+                            device);
+    c10::IValue format, step, recipe;
+    open->archive.read("format", format);
+    open->archive.read("step", step);
+    open->archive.read("recipe", recipe);
+    if (format.toInt() != kFormat) return Fail("has format {}", format.toInt());
+    open->info = {step.toInt(), recipe.toStringRef()};
+    return {};
+  });
+  if (!read) {
+    return Fail("{}: is no checkpoint of lichen train, or damaged ({})", path.string(),
+                read.error().message.substr(0, read.error().message.find('\n')));
+  }
+  return open;
+}
+
+Result<std::shared_ptr<CodecModule>> NewModule(const Recipe& recipe) {
+  torch::manual_seed(static_cast<uint64_t>(recipe.training.seed));
+  return std::make_shared<Bls2017>(recipe.network, recipe.training.lambdas);
+}
+
+// Copies the averages of another run where name and shape agree; distributions of one rate serve all.
+Result<void> StartFrom(const fs::path& path, CodecModule& module) {
+  const torch::NoGradGuard no_grad;
+  LICHEN_TRY(const auto open, Open(path, torch::kCPU));
+  const auto parameters = module.named_parameters();
+  int64_t copied = 0;
+  InputArchive names;
+  if (!open->archive.try_read("averages", names)) return Fail("{}: holds no averages", path.string());
+  for (const auto& parameter : parameters) {
+    torch::Tensor source;
+    if (!names.try_read(parameter.key(), source)) continue;
+    torch::Tensor target = parameter.value();
+    if (source.dim() != target.dim()) continue;
+    if (source.sizes() != target.sizes()) {
+      // Distributions of (rates * channels) rows: the first rate's for each.
+      if (source.sizes().slice(1) != target.sizes().slice(1)) continue;
+      if (parameter.key().rfind("prior.", 0) != 0) continue;
+      const int64_t rows = std::min(source.size(0), target.size(0));
+      if (target.size(0) % rows != 0) continue;
+      std::vector<int64_t> repeats(static_cast<size_t>(target.dim()), 1);
+      repeats[0] = target.size(0) / rows;
+      source = source.narrow(0, 0, rows).repeat(repeats);
+    }
+    target.copy_(source);
+    ++copied;
+  }
+  if (copied == 0) return Fail("{}: holds no weights of this network", path.string());
+  return {};
+}
+
+void StartAverage(TrainState& state) {
+  const torch::NoGradGuard no_grad;
+  state.average.clear();
+  for (const torch::Tensor& parameter : state.module->parameters()) {
+    state.average.push_back(parameter.detach().clone());
+  }
+}
+
+TrainState Equip(std::shared_ptr<CodecModule> module, const Recipe& recipe,
+                 const torch::Device& device) {
+  TrainState state;
+  state.module = std::move(module);
+  state.module->to(device);
+  state.optimiser = std::make_unique<torch::optim::Adam>(
+      state.module->parameters(), torch::optim::AdamOptions(recipe.training.learning_rate));
+  StartAverage(state);
+  return state;
+}
+
+}  // namespace
+
+Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device) {
+  return CatchTorch([&]() -> Result<TrainState> {
+    LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
+    if (!recipe.training.start_from.empty()) {
+      LICHEN_TRY_VOID(StartFrom(recipe.training.start_from, *module));
+    }
+    return Equip(std::move(module), recipe, device);
+  });
+}
+
+Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const TrainState& state) {
+  std::string bytes;
+  LICHEN_TRY_VOID(CatchTorch([&]() -> Result<void> {
+    OutputArchive archive;
+    archive.write("format", c10::IValue(kFormat));
+    archive.write("step", c10::IValue(state.step));
+    archive.write("recipe", c10::IValue(ToJson(recipe)));
+    OutputArchive module, optimiser, averages;
+    state.module->save(module);
+    state.optimiser->save(optimiser);
+    const auto parameters = state.module->named_parameters();
+    for (size_t i = 0; i < state.average.size(); ++i) {
+      averages.write(parameters[i].key(), state.average[i]);
+    }
+    archive.write("module", module);
+    archive.write("optimiser", optimiser);
+    archive.write("averages", averages);
+    archive.save_to([&](const void* data, size_t size) {
+      bytes.append(static_cast<const char*>(data), size);
+      return size;
+    });
+    return {};
+  }));
+  return WriteFile(path, std::string_view(bytes));
+}
+
+Result<CheckpointInfo> ReadCheckpointInfo(const fs::path& path) {
+  LICHEN_TRY(const auto open, Open(path, torch::kCPU));
+  return open->info;
+}
+
+Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
+                                  const torch::Device& device) {
+  LICHEN_TRY(const auto open, Open(path, device));
+  LICHEN_TRY_VOID(InPlace(path.string(), CheckSameRun(open->info.recipe, recipe)));
+  auto state = CatchTorch([&]() -> Result<TrainState> {
+    LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
+    TrainState loaded = Equip(std::move(module), recipe, device);
+    InputArchive part, optimiser, averages;
+    open->archive.read("module", part);
+    loaded.module->load(part);
+    open->archive.read("optimiser", optimiser);
+    loaded.optimiser->load(optimiser);
+    open->archive.read("averages", averages);
+    const auto parameters = loaded.module->named_parameters();
+    for (size_t i = 0; i < loaded.average.size(); ++i) {
+      const c10::IntArrayRef sizes = loaded.average[i].sizes();
+      const std::vector<int64_t> expected(sizes.begin(), sizes.end());
+      averages.read(parameters[i].key(), loaded.average[i]);
+      if (loaded.average[i].sizes() != expected || parameters[i].value().sizes() != expected) {
+        return Fail("{} has another shape", parameters[i].key());
+      }
+    }
+    loaded.step = open->info.step;
+    return loaded;
+  });
+  if (!state) return Fail("{}: is damaged: {}", path.string(), state.error().message);
+  return state;
+}
+
+UseAverage::UseAverage(TrainState& state) : state_(state) { Swap(); }
+UseAverage::~UseAverage() { Swap(); }
+
+void UseAverage::Swap() {
+  const torch::NoGradGuard no_grad;
+  auto parameters = state_.module->parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const torch::Tensor kept = parameters[i].clone();
+    parameters[i].copy_(state_.average[i]);
+    state_.average[i].copy_(kept);
+  }
+}
+
+}  // namespace lichen

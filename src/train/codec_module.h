@@ -1,0 +1,28 @@
+// What the trainer knows of a codec network.
+#pragma once
+
+#include "net/float_net.h"
+#include "train/torch.h"
+
+namespace lichen {
+
+// Stands for the rounding of latents: noise has a gradient, rounding is what the codec does.
+enum class LatentMode { kNoise, kRound };
+
+struct CodecOutput {
+  torch::Tensor picture;  // (n, 3, h, w), 0 to 1, not clamped
+  torch::Tensor bits;     // (n): of the latents, by the trained distribution
+};
+
+class CodecModule : public torch::nn::Module {
+ public:
+  // `pictures` are (n, 3, h, w), 0 to 1, sides multiples of 16; `rates` (n), int64, tells which lambda
+  // each is coded for. The noise comes from `generator`, on the CPU whatever the device.
+  virtual CodecOutput Forward(const torch::Tensor& pictures, const torch::Tensor& rates,
+                              LatentMode mode, const at::Generator& generator) = 0;
+
+  // The network of one rate as it is exported.
+  virtual FloatNet ToFloatNet(int64_t rate) = 0;
+};
+
+}  // namespace lichen

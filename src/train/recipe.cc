@@ -1,0 +1,289 @@
+#include "train/recipe.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+#include "base/files.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kMaxSteps = int64_t{1} << 40;
+
+// Reads the keys of a table, keeping the first error. What nobody asked for is unknown.
+class Section {
+ public:
+  Section(const toml::table& table, std::string file, std::string name)
+      : table_(table), file_(std::move(file)), name_(std::move(name)) {}
+
+  const toml::node* Find(std::string_view key) {
+    known_.emplace_back(key);
+    return table_.get(key);
+  }
+
+  void Read(std::string_view key, int64_t& value, int64_t min, int64_t max) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const auto read = node->value_exact<int64_t>();
+    if (!read || *read < min || *read > max) {
+      return Refuse(*node, key, fmt::format("must be an integer from {} to {}", min, max));
+    }
+    value = *read;
+  }
+
+  void Read(std::string_view key, double& value, double min, double max) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const auto read = node->is_number() ? node->value<double>() : std::nullopt;
+    if (!read || !(*read >= min && *read <= max)) {
+      return Refuse(*node, key, fmt::format("must be a number from {} to {}", min, max));
+    }
+    value = *read;
+  }
+
+  void Read(std::string_view key, bool& value) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const auto read = node->value_exact<bool>();
+    if (!read) return Refuse(*node, key, "must be true or false");
+    value = *read;
+  }
+
+  void Read(std::string_view key, std::string& value) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const auto read = node->value_exact<std::string>();
+    if (!read || read->empty()) return Refuse(*node, key, "must be a text in quotes");
+    value = *read;
+  }
+
+  void Read(std::string_view key, std::vector<double>& values, double min, double max) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const toml::array* array = node->as_array();
+    if (!array || array->empty()) return Refuse(*node, key, "must be a list of numbers");
+    values.clear();
+    for (const toml::node& element : *array) {
+      const auto read = element.is_number() ? element.value<double>() : std::nullopt;
+      if (!read || !(*read >= min && *read <= max)) {
+        return Refuse(element, key, fmt::format("numbers must be from {} to {}", min, max));
+      }
+      values.push_back(*read);
+    }
+  }
+
+  void Refuse(const toml::node& node, std::string_view key, std::string_view reason) {
+    RefuseLine(node.source().begin.line, key, reason);
+  }
+
+  void Missing(std::string_view key) {
+    RefuseLine(table_.source().begin.line, key, "is missing");
+  }
+
+  Result<void> Finish() {
+    for (const auto& [key, node] : table_) {
+      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
+      RefuseLine(key.source().begin.line, key.str(),
+                 fmt::format("unknown key; known are {}", fmt::join(known_, ", ")));
+      break;
+    }
+    if (error_) return tl::unexpected<Error>(*error_);
+    return {};
+  }
+
+ private:
+  void RefuseLine(uint32_t line, std::string_view key, std::string_view reason) {
+    if (error_) return;
+    const std::string place = name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
+    error_ = Error{Error::Kind::kBadInput,
+                   fmt::format("{}: line {}: {}: {}", file_, std::max(line, 1U), place, reason)};
+  }
+
+  const toml::table& table_;
+  std::string file_;
+  std::string name_;
+  std::vector<std::string> known_;
+  std::optional<Error> error_;
+};
+
+Result<void> ReadNetwork(const toml::table& table, const std::string& file, NetworkRecipe& n) {
+  Section s(table, file, "network");
+  s.Read("width", n.width, 1, 1024);
+  s.Read("latent_channels", n.latent_channels, 1, 1024);
+  s.Read("rdft_kernels", n.rdft_kernels);
+  s.Read("latent_bias", n.latent_bias);
+  if (n.latent_channels == 0) n.latent_channels = n.width;
+  return s.Finish();
+}
+
+Result<void> ReadData(const toml::table& table, const std::string& file, const fs::path& base,
+                      const fs::path& overriding, DataRecipe& d) {
+  Section s(table, file, "data");
+  std::string folder;
+  s.Read("folder", folder);
+  s.Read("crop_px", d.crop_px, 16, 4096);
+  s.Read("min_short_side_px", d.min_short_side_px, 16, kMaxSteps);
+  s.Read("max_short_side_px", d.max_short_side_px, 16, kMaxSteps);
+  s.Read("workers", d.workers, 1, 256);
+  s.Read("cache_mib", d.cache_mib, 0, int64_t{1} << 24);
+  if (d.crop_px % 16 != 0) s.Refuse(*s.Find("crop_px"), "crop_px", "must be a multiple of 16");
+  for (const auto& [key, value, least] :
+       {std::tuple{"min_short_side_px", d.min_short_side_px, d.crop_px},
+        std::tuple{"max_short_side_px", d.max_short_side_px, d.min_short_side_px}}) {
+    if (value >= least) continue;
+    const toml::node* node = s.Find(key);
+    s.Refuse(node ? *node : table, key, fmt::format("{} is below {}", value, least));
+  }
+  if (!overriding.empty()) {
+    d.folder = overriding;
+    std::error_code error;
+    if (!fs::is_directory(d.folder, error)) {
+      return Fail("--data {}: is no folder", d.folder.string());
+    }
+  } else if (folder.empty()) {
+    s.Missing("folder");
+  } else {
+    d.folder = (base / folder).lexically_normal();
+    std::error_code error;
+    if (!fs::is_directory(d.folder, error)) {
+      s.Refuse(*s.Find("folder"), "folder", fmt::format("{} is no folder", d.folder.string()));
+    }
+  }
+  return s.Finish();
+}
+
+Result<void> ReadTraining(const toml::table& table, const std::string& file, const fs::path& base,
+                          TrainingRecipe& t) {
+  Section s(table, file, "training");
+  std::string start_from;
+  s.Read("lambdas", t.lambdas, 1e-9, 1e6);
+  s.Read("batch", t.batch, 1, 4096);
+  s.Read("steps", t.steps, 1, kMaxSteps);
+  s.Read("learning_rate", t.learning_rate, 0, 10);
+  s.Read("final_learning_rate", t.final_learning_rate, 0, 10);
+  s.Read("warmup_steps", t.warmup_steps, 0, kMaxSteps);
+  s.Read("max_gradient_norm", t.max_gradient_norm, 1e-9, 1e9);
+  s.Read("average_decay", t.average_decay, 0, 0.9999999);
+  s.Read("seed", t.seed, 0, INT64_MAX);
+  s.Read("log_steps", t.log_steps, 1, kMaxSteps);
+  s.Read("checkpoint_steps", t.checkpoint_steps, 1, kMaxSteps);
+  s.Read("start_from", start_from);
+  if (t.lambdas.empty()) s.Missing("lambdas");
+  if (!start_from.empty()) {
+    t.start_from = (base / start_from).lexically_normal();
+    std::error_code error;
+    if (!fs::is_regular_file(t.start_from, error)) {
+      s.Refuse(*s.Find("start_from"), "start_from",
+               fmt::format("{} is no file", t.start_from.string()));
+    }
+  }
+  return s.Finish();
+}
+
+Json AsJson(const Recipe& r) {
+  const NetworkRecipe& n = r.network;
+  const DataRecipe& d = r.data;
+  const TrainingRecipe& t = r.training;
+  return {{"model", r.model},
+          {"output", r.output.string()},
+          {"network",
+           {{"width", n.width},
+            {"latent_channels", n.latent_channels},
+            {"rdft_kernels", n.rdft_kernels},
+            {"latent_bias", n.latent_bias}}},
+          {"data",
+           {{"folder", d.folder.string()},
+            {"crop_px", d.crop_px},
+            {"min_short_side_px", d.min_short_side_px},
+            {"max_short_side_px", d.max_short_side_px},
+            {"workers", d.workers},
+            {"cache_mib", d.cache_mib}}},
+          {"training",
+           {{"lambdas", t.lambdas},
+            {"batch", t.batch},
+            {"steps", t.steps},
+            {"learning_rate", t.learning_rate},
+            {"final_learning_rate", t.final_learning_rate},
+            {"warmup_steps", t.warmup_steps},
+            {"max_gradient_norm", t.max_gradient_norm},
+            {"average_decay", t.average_decay},
+            {"seed", t.seed},
+            {"log_steps", t.log_steps},
+            {"checkpoint_steps", t.checkpoint_steps},
+            {"start_from", t.start_from.string()}}}};
+}
+
+}  // namespace
+
+Result<Recipe> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides) {
+  const std::string file = path.string();
+  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, uint64_t{1} << 20));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    return Fail("{}: line {}: {}", file, parsed.error().source().begin.line,
+                parsed.error().description());
+  }
+  const toml::table& root = parsed.table();
+  const fs::path base = path.parent_path();
+  Recipe recipe;
+  Section s(root, file, "");
+  s.Read("model", recipe.model);
+  std::string output;
+  s.Read("output", output);
+  const toml::table empty;
+  const auto table = [&](std::string_view key) -> const toml::table& {
+    const toml::node* node = s.Find(key);
+    if (node && !node->is_table()) s.Refuse(*node, key, "must be a table: [section]");
+    return node && node->is_table() ? *node->as_table() : empty;
+  };
+  const toml::table& network = table("network");
+  const toml::table& data = table("data");
+  const toml::table& training = table("training");
+  if (recipe.model.empty()) {
+    s.Missing("model");
+  } else if (recipe.model != "bls2017") {
+    s.Refuse(*s.Find("model"), "model", "known is bls2017");
+  }
+  if (!overrides.output.empty()) {
+    recipe.output = overrides.output;
+  } else if (output.empty()) {
+    s.Missing("output");
+  } else {
+    recipe.output = (base / output).lexically_normal();
+  }
+  LICHEN_TRY_VOID(s.Finish());
+  LICHEN_TRY_VOID(ReadNetwork(network, file, recipe.network));
+  LICHEN_TRY_VOID(ReadData(data, file, base, overrides.data_folder, recipe.data));
+  LICHEN_TRY_VOID(ReadTraining(training, file, base, recipe.training));
+  return recipe;
+}
+
+std::string ToJson(const Recipe& recipe) { return AsJson(recipe).dump(); }
+
+Result<void> CheckSameRun(const std::string& recorded, const Recipe& recipe) {
+  const Json then = Json::parse(recorded, nullptr, false);
+  if (!then.is_object()) return Fail("holds no recipe");
+  const Json now = AsJson(recipe);
+  for (const char* pointer :
+       {"/model", "/network/width", "/network/latent_channels", "/network/rdft_kernels",
+        "/network/latent_bias", "/data/crop_px", "/data/min_short_side_px",
+        "/data/max_short_side_px", "/training/lambdas", "/training/batch", "/training/seed"}) {
+    const Json::json_pointer at(pointer);
+    const Json before = then.contains(at) ? then.at(at) : Json();
+    if (before == now.at(at)) continue;
+    return Fail("was made with {} = {}, the recipe says {}", std::string(pointer).substr(1),
+                before.dump(), now.at(at).dump());
+  }
+  return {};
+}
+
+}  // namespace lichen

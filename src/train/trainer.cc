@@ -1,0 +1,315 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <system_error>
+
+#include "net/model_file.h"
+#include "train/batch_loader.h"
+#include "train/checkpoint.h"
+#include "train/random.h"
+#include "train/schedule.h"
+#include "train/train_log.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+constexpr uint64_t kNoiseKey = 0x6e6f697365;  // tells the noise's key from those of the crops
+
+double Seconds(Clock::time_point since) {
+  return std::chrono::duration<double>(Clock::now() - since).count();
+}
+
+double Psnr(double mse) { return 10 * std::log10(255.0 * 255.0 / std::max(mse, 1e-12)); }
+
+// Sums since the last line of the log.
+struct Sums {
+  explicit Sums(size_t rates) : pictures(rates), bpp(rates), mse(rates) {}
+  int64_t steps = 0;
+  double loss = 0;
+  double gradient_norm = 0;
+  std::vector<int64_t> pictures;  // per rate, as are the following
+  std::vector<double> bpp;
+  std::vector<double> mse;
+  Clock::time_point start = Clock::now();
+
+  static double Mean(const std::vector<double>& sums, const std::vector<int64_t>& counts) {
+    double sum = 0, count = 0;
+    for (size_t i = 0; i < sums.size(); ++i) {
+      sum += sums[i];
+      count += static_cast<double>(counts[i]);
+    }
+    return count > 0 ? sum / count : 0;
+  }
+};
+
+struct StepOutcome {
+  double loss = 0;
+  double gradient_norm = 0;
+  std::vector<double> bpp;  // per picture
+  std::vector<double> mse;
+};
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const TrainOptions& options, const PictureSet& pictures,
+      TrainState state, TrainLog log, torch::Device device)
+      : recipe_(recipe),
+        options_(options),
+        pictures_(pictures),
+        state_(std::move(state)),
+        log_(std::move(log)),
+        device_(device),
+        sums_(recipe.training.lambdas.size()) {
+    const auto& lambdas = recipe.training.lambdas;
+    lambdas_ = torch::tensor(lambdas, torch::kFloat64).to(torch::kFloat32).to(device);
+    result_.first_step = state_.step;
+    result_.checkpoint = recipe.output / "checkpoint.pt";
+    for (const double lambda : lambdas) {
+      result_.models.push_back(recipe.output / (lambdas.size() == 1
+                                                    ? std::string("model.lichen")
+                                                    : fmt::format("model_{:g}.lichen", lambda)));
+    }
+  }
+
+  Result<TrainResult> Go() {
+    const TrainingRecipe& t = recipe_.training;
+    const bool is_resumed = state_.step > 0;
+    LICHEN_TRY_VOID(log_.Write({{"event", is_resumed ? "resume" : "start"},
+                                {"step", state_.step},
+                                {"device", device_.str()},
+                                {"pictures", pictures_.picture_count()},
+                                {"recipe", Json::parse(ToJson(recipe_))}}));
+    LICHEN_TRY_VOID(NoteSkipped());
+    if (!is_resumed) LICHEN_TRY_VOID(Save());
+    BatchLoader loader(pictures_, {.batch = t.batch,
+                                   .crop_px = recipe_.data.crop_px,
+                                   .rate_count = static_cast<int64_t>(t.lambdas.size()),
+                                   .seed = static_cast<uint64_t>(t.seed),
+                                   .first_step = state_.step,
+                                   .workers = recipe_.data.workers});
+    while (state_.step < t.steps && !result_.is_stopped) {
+      LICHEN_TRY(const Batch batch, loader.Next());
+      LICHEN_TRY(const StepOutcome outcome, Step(batch));
+      Count(batch, outcome);
+      const bool is_last = state_.step == t.steps;
+      result_.is_stopped = !is_last && options_.stop && options_.stop->load();
+      const bool ends = is_last || result_.is_stopped;
+      if (ends || state_.step % t.log_steps == 0) LICHEN_TRY_VOID(WriteLine());
+      if (ends || state_.step % t.checkpoint_steps == 0) LICHEN_TRY_VOID(Save());
+    }
+    LICHEN_TRY_VOID(log_.Write({{"event", "end"}, {"step", state_.step}}));
+    result_.picture_count = pictures_.picture_count();
+    result_.skipped = pictures_.Skipped();
+    return std::move(result_);
+  }
+
+ private:
+  // One step of the optimiser. Where loss or gradient are not finite, the weights stay as they are.
+  Result<StepOutcome> Step(const Batch& batch) {
+    const TrainingRecipe& t = recipe_.training;
+    const int64_t side = recipe_.data.crop_px;
+    const torch::Tensor pictures =
+        torch::from_blob(const_cast<uint8_t*>(batch.samples.data()), {t.batch, side, side, 3},
+                         torch::kUInt8)
+            .to(device_)
+            .permute({0, 3, 1, 2})
+            .to(torch::kFloat32)
+            .div(255);
+    const torch::Tensor rates =
+        torch::from_blob(const_cast<int64_t*>(batch.rates.data()), {t.batch}, torch::kInt64)
+            .clone()
+            .to(device_);
+    const uint64_t noise_seed =
+        KeyedRandom({static_cast<uint64_t>(t.seed), static_cast<uint64_t>(batch.step), kNoiseKey})
+            .Next();
+    const at::Generator generator = at::detail::createCPUGenerator(noise_seed);
+    const CodecOutput output =
+        state_.module->Forward(pictures, rates, LatentMode::kNoise, generator);
+    const torch::Tensor bpp = output.bits / static_cast<double>(side * side);
+    const torch::Tensor mse =
+        (output.picture - pictures).square().flatten(1).mean(1) * (255.0 * 255.0);
+    const torch::Tensor loss = (bpp + lambdas_.index_select(0, rates) * mse).mean();
+    StepOutcome outcome;
+    outcome.loss = loss.item<double>();
+    if (!std::isfinite(outcome.loss)) return NotFinite("loss", batch.step);
+    state_.optimiser->zero_grad();
+    loss.backward();
+    outcome.gradient_norm =
+        torch::nn::utils::clip_grad_norm_(state_.module->parameters(), t.max_gradient_norm);
+    if (!std::isfinite(outcome.gradient_norm)) return NotFinite("gradient", batch.step);
+    for (auto& group : state_.optimiser->param_groups()) {
+      static_cast<torch::optim::AdamOptions&>(group.options()).lr(LearningRate(t, batch.step));
+    }
+    state_.optimiser->step();
+    UpdateAverage();
+    ++state_.step;
+    for (int64_t i = 0; i < t.batch; ++i) {
+      outcome.bpp.push_back(bpp[i].item<double>());
+      outcome.mse.push_back(mse[i].item<double>());
+    }
+    return outcome;
+  }
+
+  // Young averages decay faster, so that the first weights do not linger.
+  void UpdateAverage() {
+    const torch::NoGradGuard no_grad;
+    const auto step = static_cast<double>(state_.step);
+    const double decay = std::min(recipe_.training.average_decay, (1 + step) / (10 + step));
+    const auto parameters = state_.module->parameters();
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      state_.average[i].lerp_(parameters[i], 1 - decay);
+    }
+  }
+
+  void Count(const Batch& batch, const StepOutcome& outcome) {
+    for (size_t i = 0; i < batch.rates.size(); ++i) {
+      const auto rate = static_cast<size_t>(batch.rates[i]);
+      ++sums_.pictures[rate];
+      sums_.bpp[rate] += outcome.bpp[i];
+      sums_.mse[rate] += outcome.mse[i];
+    }
+    ++sums_.steps;
+    sums_.loss += outcome.loss;
+    sums_.gradient_norm += outcome.gradient_norm;
+    result_.losses.push_back(outcome.loss);
+    TrainProgress& p = result_.last;
+    p.step = state_.step;
+    p.steps = recipe_.training.steps;
+    p.loss = sums_.loss / static_cast<double>(sums_.steps);
+    p.bpp = Sums::Mean(sums_.bpp, sums_.pictures);
+    p.mse = Sums::Mean(sums_.mse, sums_.pictures);
+    p.psnr_db = Psnr(p.mse);
+    const double seconds = Seconds(start_);
+    const auto done = static_cast<double>(state_.step - result_.first_step);
+    p.pictures_per_second =
+        static_cast<double>(sums_.steps * recipe_.training.batch) / Seconds(sums_.start);
+    p.seconds_left = seconds / done * static_cast<double>(p.steps - p.step);
+    if (options_.on_progress) options_.on_progress(p);
+  }
+
+  Result<void> WriteLine() {
+    const TrainProgress& p = result_.last;
+    Json rates = Json::array();
+    for (size_t i = 0; i < sums_.pictures.size(); ++i) {
+      if (sums_.pictures[i] == 0) continue;
+      const auto count = static_cast<double>(sums_.pictures[i]);
+      rates.push_back({{"lambda", recipe_.training.lambdas[i]},
+                       {"bpp", sums_.bpp[i] / count},
+                       {"mse", sums_.mse[i] / count},
+                       {"psnr", Psnr(sums_.mse[i] / count)}});
+    }
+    LICHEN_TRY_VOID(log_.Write(
+        {{"step", p.step},
+         {"loss", p.loss},
+         {"bpp", p.bpp},
+         {"mse", p.mse},
+         {"psnr", p.psnr_db},
+         {"rates", rates},
+         {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
+         {"gradient_norm", sums_.gradient_norm / static_cast<double>(sums_.steps)},
+         {"pictures_per_second", p.pictures_per_second},
+         {"seconds", Seconds(start_)}}));
+    sums_ = Sums(sums_.pictures.size());
+    return NoteSkipped();
+  }
+
+  Result<void> NoteSkipped() {
+    const std::vector<SkippedPicture> skipped = pictures_.Skipped();
+    for (; noted_ < skipped.size(); ++noted_) {
+      const SkippedPicture& s = skipped[noted_];
+      LICHEN_TRY_VOID(log_.Write({{"event", "skipped"}, {"file", s.name}, {"reason", s.reason}}));
+      if (options_.on_note) options_.on_note(fmt::format("skipped: {}", s.reason));
+    }
+    return {};
+  }
+
+  Result<void> Save() {
+    LICHEN_TRY_VOID(SaveCheckpoint(result_.checkpoint, recipe_, state_));
+    saved_step_ = state_.step;
+    {
+      const UseAverage use(state_);
+      for (size_t i = 0; i < result_.models.size(); ++i) {
+        FloatNet net = state_.module->ToFloatNet(static_cast<int64_t>(i));
+        net.metadata["steps"] = std::to_string(state_.step);
+        LICHEN_TRY_VOID(SaveModel(result_.models[i], Model(std::move(net))));
+      }
+    }
+    return log_.Write({{"event", "checkpoint"}, {"step", state_.step}});
+  }
+
+  tl::unexpected<Error> NotFinite(std::string_view what, int64_t step) const {
+    return Fail(
+        "the {} of step {} is not finite; the last good checkpoint is {} (step {}). Resume with a "
+        "lower learning_rate or max_gradient_norm",
+        what, step + 1, result_.checkpoint.string(), saved_step_);
+  }
+
+  const Recipe& recipe_;
+  const TrainOptions& options_;
+  const PictureSet& pictures_;
+  TrainState state_;
+  TrainLog log_;
+  torch::Device device_;
+  torch::Tensor lambdas_;
+  Sums sums_;
+  TrainResult result_;
+  size_t noted_ = 0;
+  int64_t saved_step_ = result_.first_step;
+  Clock::time_point start_ = Clock::now();
+};
+
+Result<torch::Device> DeviceOf(const std::string& name) {
+  const auto device = CatchTorch([&]() -> Result<torch::Device> { return torch::Device(name); });
+  if (!device || (device->type() != torch::kCPU && device->type() != torch::kCUDA)) {
+    return FailUsage("--device {}: cpu, cuda and cuda:N are possible", name);
+  }
+  if (device->is_cuda() && !torch::cuda::is_available()) {
+    return Fail("--device {}: this libtorch has no CUDA, or the machine has no such device", name);
+  }
+  return *device;
+}
+
+Result<TrainState> FirstState(const Recipe& recipe, const TrainOptions& options,
+                              const torch::Device& device) {
+  const fs::path path = recipe.output / "checkpoint.pt";
+  std::error_code error;
+  const bool has_checkpoint = fs::exists(path, error);
+  if (options.is_resumed) {
+    if (!has_checkpoint) return Fail("{}: there is no run to resume", path.string());
+    return LoadCheckpoint(path, recipe, device);
+  }
+  if (has_checkpoint && !options.is_restarted) {
+    return Fail("{}: holds a run already; --resume continues it, --restart replaces it",
+                path.string());
+  }
+  return NewState(recipe, device);
+}
+
+}  // namespace
+
+Result<TrainResult> Train(const Recipe& recipe, const TrainOptions& options) {
+  LICHEN_TRY(const torch::Device device, DeviceOf(options.device));
+  const Threads threads(options.threads);
+  at::set_num_threads(threads.count());
+  LICHEN_TRY(TrainState state, FirstState(recipe, options, device));
+  LICHEN_TRY(const PictureSet pictures,
+             PictureSet::Open(recipe.data.folder,
+                              {.crop_px = recipe.data.crop_px,
+                               .min_short_side_px = recipe.data.min_short_side_px,
+                               .max_short_side_px = recipe.data.max_short_side_px,
+                               .cache_bytes = recipe.data.cache_mib << 20},
+                              threads));
+  const fs::path log_path = recipe.output / "log.jsonl";
+  LICHEN_TRY(TrainLog log, options.is_resumed ? TrainLog::Resume(log_path, state.step)
+                                              : TrainLog::Create(log_path));
+  return CatchTorch([&]() -> Result<TrainResult> {
+    return Run(recipe, options, pictures, std::move(state), std::move(log), device).Go();
+  });
+}
+
+}  // namespace lichen
