@@ -118,6 +118,7 @@ void AddBenchCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("MODEL", o->model, "An integer codec model")->required();
   command
       ->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::IsMember({"engine", "float", "scaling", "entropy"}))
       ->capture_default_str();
@@ -125,10 +126,12 @@ void AddBenchCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("--pictures", o->pictures, "Folder whose latents the suite 'entropy' codes");
   command->add_option("--ape", o->ape, "StreamLIC's ape_real file, for the suite 'entropy'");
   command->add_option("--thread-counts", o->thread_counts, "Thread counts of the engine suites")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   command->add_option("--megapixels", o->megapixels, "Sizes of the suite 'scaling'")
+      ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();

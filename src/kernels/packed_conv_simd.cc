@@ -304,6 +304,12 @@ void StoreRuns(const PackedConv& conv, const PackedConvCall& call, const PackedB
 }
 
 #if HWY_TARGET != HWY_SCALAR
+// Whether the vector path takes the tail's parameters.
+bool TailIsNarrow(const PackedConvCall& call) {
+  return call.output_requant->narrow &&
+         (call.tail != PackedTail::kLagc || call.gain_requant->narrow);
+}
+
 // Vector v of a block whose lanes are stored directly, for all units: parameters stay in registers.
 template <PackedTail kTail, bool kWide, ElementType kOutput>
 void FinishVector(const PackedConv& conv, const PackedConvCall& call, int64_t lane,
@@ -311,7 +317,7 @@ void FinishVector(const PackedConv& conv, const PackedConvCall& call, int64_t la
                   uint8_t* out_row) {
   const DI32 d;
   const RequantVectors requant(conv.requant, lane);
-  const TailVectors<kTail> tail(call.output_requant, lane);
+  const TailVectors<kTail> tail(call, lane);
   const int64_t out_stride = conv.out_columns * conv.out_channels;
   for (int64_t u = 0; u < units; ++u, at += stride, out_element += out_stride) {
     VI32 q;
@@ -350,14 +356,16 @@ void FinishDirect(const PackedConv& conv, const PackedConvCall& call, const Pack
 bool TryFinishDirect(const PackedConv& conv, const PackedConvCall& call, const PackedBlock& block,
                      const Sums& sums) {
   const LaneRun& run = conv.runs[static_cast<size_t>(block.runs_begin)];
-  if (!block.contiguous || !conv.requant.narrow || call.tail == PackedTail::kLagc) return false;
+  if (!block.contiguous || !conv.requant.narrow) return false;
   if (call.output != ElementType::kI16 && call.tail != PackedTail::kNone) return false;
-  if (call.tail != PackedTail::kNone && !call.output_requant->narrow) return false;
+  if (call.tail != PackedTail::kNone && !TailIsNarrow(call)) return false;
   if (call.out_rows[run.out_row] == nullptr) return true;
   if (call.tail == PackedTail::kGdn) {
     FinishDirect<PackedTail::kGdn, ElementType::kI16>(conv, call, block, sums);
   } else if (call.tail == PackedTail::kIgdn) {
     FinishDirect<PackedTail::kIgdn, ElementType::kI16>(conv, call, block, sums);
+  } else if (call.tail == PackedTail::kLagc) {
+    FinishDirect<PackedTail::kLagc, ElementType::kI16>(conv, call, block, sums);
   } else if (call.output == ElementType::kI16) {
     FinishDirect<PackedTail::kNone, ElementType::kI16>(conv, call, block, sums);
   } else if (call.output == ElementType::kI32) {
@@ -387,11 +395,17 @@ HWY_INLINE VI32 RequantSums(const LaneRequant& requant, int64_t lane, const Sums
 
 HWY_INLINE VI32 ApplyTail(const PackedConvCall& call, VI32 inner, int64_t lane, VI32 x) {
 #if HWY_TARGET != HWY_SCALAR
-  if (call.output_requant->narrow && call.tail == PackedTail::kGdn) {
-    return TailVectors<PackedTail::kGdn>(call.output_requant, lane).Apply(x, inner);
-  }
-  if (call.output_requant->narrow && call.tail == PackedTail::kIgdn) {
-    return TailVectors<PackedTail::kIgdn>(call.output_requant, lane).Apply(x, inner);
+  if (TailIsNarrow(call)) {
+    switch (call.tail) {
+      case PackedTail::kGdn:
+        return TailVectors<PackedTail::kGdn>(call, lane).Apply(x, inner);
+      case PackedTail::kIgdn:
+        return TailVectors<PackedTail::kIgdn>(call, lane).Apply(x, inner);
+      case PackedTail::kLagc:
+        return TailVectors<PackedTail::kLagc>(call, lane).Apply(x, inner);
+      case PackedTail::kNone:
+        break;
+    }
   }
 #endif
   return ApplyTailExactly(call, inner, lane, x);

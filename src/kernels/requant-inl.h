@@ -114,20 +114,38 @@ class RequantVectors {
 template <PackedTail kTail>
 class TailVectors {
  public:
-  TailVectors(const LaneRequant*, int64_t) {}
+  TailVectors(const PackedConvCall&, int64_t) {}
 };
 
 // Requantise(x * norm): |x * norm| < 2^47, so its upper part fits 32 bits.
 template <>
 class TailVectors<PackedTail::kIgdn> {
  public:
-  HWY_INLINE TailVectors(const LaneRequant* output, int64_t lane) : requant_(*output, lane) {}
+  HWY_INLINE TailVectors(const PackedConvCall& call, int64_t lane)
+      : requant_(*call.output_requant, lane) {}
   HWY_INLINE VI32 Apply(VI32 x, VI32 norm) const {
     return requant_.ApplyWide({hn::MulEven(x, norm), hn::MulEven(OddLanes(x), OddLanes(norm))});
   }
 
  private:
   RequantVectors requant_;
+};
+
+// Requantise(x * g) with g = Requantise(table[u]): |x * g| < 2^47.
+template <>
+class TailVectors<PackedTail::kLagc> {
+ public:
+  HWY_INLINE TailVectors(const PackedConvCall& call, int64_t lane)
+      : table_(call.table), gain_(*call.gain_requant, lane), output_(*call.output_requant, lane) {}
+  HWY_INLINE VI32 Apply(VI32 x, VI32 u) const {
+    const VI32 gain = gain_.ApplyNarrow(hn::GatherIndex(DI32(), table_, u));
+    return output_.ApplyWide({hn::MulEven(x, gain), hn::MulEven(OddLanes(x), OddLanes(gain))});
+  }
+
+ private:
+  const int32_t* table_;
+  RequantVectors gain_;
+  RequantVectors output_;
 };
 
 // clamp(GdnQuotient(x, m, norm)). The quotient is estimated in float: reciprocal with one Newton
@@ -138,10 +156,10 @@ class TailVectors<PackedTail::kIgdn> {
 template <>
 class TailVectors<PackedTail::kGdn> {
  public:
-  HWY_INLINE TailVectors(const LaneRequant* output, int64_t lane)
-      : m_(hn::LoadU(DI32(), output->natural_multiplier.data() + lane)),
-        min_(hn::Set(DI32(), static_cast<int32_t>(output->range.min))),
-        max_(hn::Set(DI32(), static_cast<int32_t>(output->range.max))) {}
+  HWY_INLINE TailVectors(const PackedConvCall& call, int64_t lane)
+      : m_(hn::LoadU(DI32(), call.output_requant->natural_multiplier.data() + lane)),
+        min_(hn::Set(DI32(), static_cast<int32_t>(call.output_requant->range.min))),
+        max_(hn::Set(DI32(), static_cast<int32_t>(call.output_requant->range.max))) {}
 
   HWY_INLINE VI32 Apply(VI32 x, VI32 norm) const {
     const DI32 d;

@@ -15,6 +15,9 @@
 namespace lichen {
 namespace {
 
+// Unsigned bits of a picture at 16 bits: 8-bit samples times 16.
+constexpr int kWidePictureBits = 12;
+
 // Operands of a 16-bit net: fewer bits than fit leave room for wider weights in an accumulator.
 constexpr int kWideOperandBits = 15;
 constexpr double kWideMargin = 2;
@@ -121,6 +124,14 @@ class Quantiser {
     result_.report.latent_shift = shift;
   }
 
+  // The picture at so many unsigned bits: from 8 bits up a whole multiple of its 8-bit samples. 16 would not
+  // fit a signed 16-bit operand.
+  static FixedTensor PictureTensor(int bits) {
+    const int64_t max =
+        bits >= 8 ? int64_t{255} << (std::min(bits, 15) - 8) : (int64_t{1} << bits) - 1;
+    return {{0, max}, 1.0 / static_cast<double>(max)};
+  }
+
   RangeOptions OptionsOf(const FloatGraph& graph) const {
     RangeOptions ranges{.default_bits = IsWide() ? kWideOperandBits : 8,
                         .margin = options_.margin,
@@ -135,9 +146,12 @@ class Quantiser {
       }
       if (node.kind == OpKind::kClamp) ranges.per_tensor.push_back(node.output);
     }
-    const FixedTensor picture = IsWide() ? FixedTensor{{0, 4080}, 1.0 / 4080}
-                                         : FixedTensor{{0, 255}, 1.0 / 255};
     const int32_t input = graph.inputs[0].index;
+    const auto picture_bits = ranges.tensor_bits.find(input);
+    const FixedTensor picture =
+        PictureTensor(picture_bits != ranges.tensor_bits.end() ? picture_bits->second
+                      : IsWide()                               ? kWidePictureBits
+                                                               : 8);
     if (graph.name == "synthesis") {
       ranges.fixed[input] = latents_;
       ranges.fixed[graph.outputs[0].index] = {{0, 65535}, 1.0 / 65535};

@@ -74,8 +74,9 @@ TEST(Quantise, GivesTheSameNetWhateverTheThreads) {
 
 TEST(Quantise, HonoursWidthsOfSingleLayers) {
   const QuantOptions options = {
-      .layers = {{"g0", 9, 0}, {"y", 0, 5}, {"s0", 0, 7}, {"picture", 6, 4}}};
+      .layers = {{"a0", 10, 0}, {"g0", 9, 0}, {"y", 0, 5}, {"s0", 0, 7}, {"picture", 6, 4}}};
   const QuantReport report = MustQuantise(TinyCodec(), SyntheticPictures(4, 24), options).report;
+  EXPECT_EQ(LayerOf(report, "a0").operand_bits, 10);
   EXPECT_EQ(LayerOf(report, "g0").operand_bits, 9);
   EXPECT_GT(LayerOf(report, "g0").weight_bits, 9);
   EXPECT_EQ(LayerOf(report, "y").weight_bits, 5);
