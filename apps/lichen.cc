@@ -1,5 +1,6 @@
 // `lichen`: chooses the sub-command and turns results into exit codes.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -51,6 +52,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);
   AddEvalCommand(app, invocation);
+  AddTrainCommand(app, invocation);
   AddFitCommand(app, invocation);
   AddBenchCommand(app, invocation);
   AddCompareCommand(app, invocation);
@@ -83,6 +85,9 @@ Exit ParseAndRun(int argc, char** argv) {
 void OnAbort(int) { ::_exit(static_cast<int>(Exit::kInternal)); }
 
 Exit Main(int argc, char** argv) {
+  // Large blocks go back to the system when freed, so that memory does not depend on what was freed
+  // before (glibc would raise this limit up to 32 MiB as it goes).
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   std::signal(SIGABRT, OnAbort);
   try {
     return ParseAndRun(argc, argv);
