@@ -18,6 +18,10 @@ Result<uint64_t> SizeOfReadable(int fd, const std::string& path) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return Fail("{}: {}", path, std::strerror(errno));
   if (S_ISDIR(info.st_mode)) return Fail("{}: is a directory, not a file", path);
+  // Without end, or with effects.
+  if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) {
+    return Fail("{}: is a device, not a file", path);
+  }
   return static_cast<uint64_t>(info.st_size);
 }
 

@@ -12,7 +12,7 @@
 
 namespace lichen {
 
-// The bytes of a regular file (or pipe). Error if it cannot be read, is a directory, or holds more than max_bytes.
+// The bytes of a regular file (or pipe). Error if it cannot be read, is a directory or a device, or holds more than max_bytes.
 Result<std::vector<uint8_t>> ReadFile(const std::filesystem::path& path,
                                       uint64_t max_bytes = uint64_t{1} << 32);
 

@@ -1,6 +1,7 @@
 #include "base/npy.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -16,6 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr uint64_t kMaxHeaderBytes = uint64_t{1} << 20;
 constexpr int64_t kMaxCount = int64_t{1} << 33;
 
 // The text after `'key':` in the header dictionary.
@@ -59,23 +61,33 @@ int64_t NpyArray::Count() const {
 }
 
 Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) {
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, max_bytes));
+  LICHEN_TRY(const InputFile file, InputFile::Open(path));
   const std::string place = path.string();
-  if (bytes.size() < 10 || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
+  const uint64_t file_bytes = file.size_bytes();
+  if (file_bytes > max_bytes) {
+    return Fail("{}: {} bytes are more than the {} allowed", place, file_bytes, max_bytes);
+  }
+  std::array<uint8_t, 12> start{};
+  LICHEN_TRY_VOID(file.ReadAt(0, std::span(start).first(std::min<uint64_t>(12, file_bytes))));
+  if (file_bytes < 10 || std::memcmp(start.data(), kMagic.data(), kMagic.size()) != 0) {
     return Fail("{}: is not a .npy file (its first bytes are wrong)", place);
   }
-  size_t header_at = 10;
-  size_t header_bytes = bytes[8] | size_t{bytes[9]} << 8;
-  if (bytes[6] >= 2) {
-    if (bytes.size() < 12) return Fail("{}: the .npy header is truncated", place);
-    header_bytes |= size_t{bytes[10]} << 16 | size_t{bytes[11]} << 24;
+  uint64_t header_at = 10;
+  uint64_t header_bytes = start[8] | uint64_t{start[9]} << 8;
+  if (start[6] >= 2) {
+    header_bytes |= uint64_t{start[10]} << 16 | uint64_t{start[11]} << 24;
     header_at = 12;
   }
-  if (bytes.size() - header_at < header_bytes) {
-    return Fail("{}: the .npy header is truncated at byte {}", place, bytes.size());
+  if (file_bytes < header_at + header_bytes) {
+    return Fail("{}: the .npy header is truncated at byte {}", place, file_bytes);
   }
-  const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + header_at,
-                                header_bytes);
+  if (header_bytes > kMaxHeaderBytes) {
+    return Fail("{}: the .npy header has {} bytes, at most {} are allowed", place, header_bytes,
+                kMaxHeaderBytes);
+  }
+  std::string header(header_bytes, '\0');
+  LICHEN_TRY_VOID(file.ReadAt(
+      header_at, std::span(reinterpret_cast<uint8_t*>(header.data()), header.size())));
   if (!Field(header, "fortran_order").starts_with("False")) {
     return Fail("{}: is in Fortran order; save it with numpy.ascontiguousarray", place);
   }
@@ -97,19 +109,21 @@ Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) 
     while (!shape.empty() && (shape.front() == ',' || shape.front() == ' ')) shape.remove_prefix(1);
   }
   const std::string_view type = Field(header, "descr").substr(0, 5);
-  const std::span<const uint8_t> data = std::span(bytes).subspan(header_at + header_bytes);
-  const auto holds = [&](size_t element_bytes) {
-    return data.size() == static_cast<size_t>(count) * element_bytes;
+  const uint64_t data_bytes = file_bytes - header_at - header_bytes;
+  std::vector<uint8_t> data;
+  const auto read = [&](size_t element_bytes) -> Result<void> {
+    if (data_bytes != static_cast<uint64_t>(count) * element_bytes) {
+      return Fail("{}: {} bytes of data do not fit the shape of {} elements of type {}", place,
+                  data_bytes, count, type);
+    }
+    data.resize(data_bytes);
+    return file.ReadAt(header_at + header_bytes, data);
   };
-  const Error wrong_size{Error::Kind::kBadInput,
-                         fmt::format("{}: {} bytes of data do not fit the shape of {} elements of "
-                                     "type {}",
-                                     place, data.size(), count, type)};
-#define LICHEN_NPY_INTEGERS(code, Type)                              \
-  if (type == code) {                                                \
-    if (!holds(sizeof(Type))) return tl::unexpected(wrong_size);     \
-    array.integers = Widen<Type, int64_t>(data, count);              \
-    return array;                                                    \
+#define LICHEN_NPY_INTEGERS(code, Type)                 \
+  if (type == code) {                                   \
+    LICHEN_TRY_VOID(read(sizeof(Type)));                \
+    array.integers = Widen<Type, int64_t>(data, count); \
+    return array;                                       \
   }
   LICHEN_NPY_INTEGERS("'|b1'", uint8_t)
   LICHEN_NPY_INTEGERS("'|u1'", uint8_t)
@@ -122,12 +136,12 @@ Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) 
 #undef LICHEN_NPY_INTEGERS
   array.is_float = true;
   if (type == "'<f4'") {
-    if (!holds(4)) return tl::unexpected(wrong_size);
+    LICHEN_TRY_VOID(read(4));
     array.floats = Widen<float, float>(data, count);
     return array;
   }
   if (type == "'<f8'") {
-    if (!holds(8)) return tl::unexpected(wrong_size);
+    LICHEN_TRY_VOID(read(8));
     array.floats = Widen<double, float>(data, count);
     return array;
   }

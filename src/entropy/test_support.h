@@ -56,8 +56,10 @@ inline ProbabilityTable RandomTable(Random& random, int prob_bits, int count, bo
 inline TableSet RandomTables(Random& random, int prob_bits, int table_count, int max_count) {
   TableSet set{.prob_bits = prob_bits};
   for (int i = 0; i < table_count; ++i) {
-    set.tables.push_back(
-        RandomTable(random, prob_bits, random.Int(1, max_count), random.Int(0, 1) == 1));
+    // Not as arguments: compilers draw those in different orders.
+    const bool has_escape = random.Int(0, 1) == 1;
+    const int count = random.Int(1, max_count);
+    set.tables.push_back(RandomTable(random, prob_bits, count, has_escape));
   }
   return set;
 }

@@ -7,6 +7,8 @@
 namespace lichen {
 namespace {
 
+constexpr int64_t kMaxSamples = int64_t{1} << 30;
+
 // An output position mixes inputs `low` and `high`: (1 - high_weight) * low + high_weight * high.
 struct Mix {
   int64_t low = 0;
@@ -36,6 +38,9 @@ Result<Image> ResizeBilinear(const Image& image, int64_t height, int64_t width) 
   info.height = height;
   info.width = width;
   LICHEN_TRY_VOID(CheckImageInfo(info));
+  if (info.RowSamples() > kMaxSamples / height) {
+    return Fail("{} is too large to be held whole; name a smaller size", Describe(info));
+  }
   Image resized = MakeImage(std::move(info));
   const std::vector<Mix> rows = Mixes(image.info.height, height);
   const std::vector<Mix> columns = Mixes(image.info.width, width);

@@ -11,10 +11,11 @@
 namespace lichen {
 namespace {
 
-constexpr double kWidth = 860, kHeight = 560;
-constexpr double kLeft = 70, kRight = 230, kTop = 46, kBottom = 60;
-constexpr std::array<const char*, 8> kColours = {"#c1272d", "#0b5fa5", "#2e8b57", "#8e44ad",
-                                                 "#d98200", "#17808f", "#7a5230", "#b03a7a"};
+constexpr double kWidth = 900, kHeight = 560;
+constexpr double kLeft = 70, kRight = 270, kTop = 46, kBottom = 60;
+constexpr std::array<const char*, 12> kColours = {"#c1272d", "#0b5fa5", "#2e8b57", "#8e44ad",
+                                                  "#d98200", "#17808f", "#7a5230", "#b03a7a",
+                                                  "#6b7a00", "#000000", "#4b4bd6", "#00a36c"};
 
 std::string Escape(const std::string& text) {
   std::string out;

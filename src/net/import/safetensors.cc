@@ -1,6 +1,7 @@
 #include "net/import/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -10,8 +11,10 @@
 namespace lichen {
 namespace {
 
-constexpr size_t kMaxHeaderBytes = size_t{32} << 20;
+constexpr size_t kMaxHeaderBytes = size_t{4} << 20;
 constexpr size_t kMaxRank = 8;
+// Nothing deeper stands in a header; it would only cost memory.
+constexpr int kMaxJsonDepth = 4;
 
 int64_t BytesOf(std::string_view dtype) {
   if (dtype == "BOOL" || dtype == "U8" || dtype == "I8") return 1;
@@ -36,6 +39,21 @@ std::string ToText(const std::vector<int64_t>& shape) {
   std::string text;
   for (int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", extent);
   return text.empty() ? "scalar" : text;
+}
+
+// The size of the header, which the first 8 bytes state.
+Result<uint64_t> CheckHeaderBytes(std::span<const uint8_t> start, uint64_t file_bytes,
+                                  const std::string& place) {
+  if (file_bytes < 8) {
+    return Fail("{}: is not a safetensors file, it has {} bytes", place, file_bytes);
+  }
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, start.data(), 8);
+  if (header_bytes > file_bytes - 8 || header_bytes > kMaxHeaderBytes) {
+    return Fail("{}: its header would have {} bytes: truncated, or not a safetensors file", place,
+                header_bytes);
+  }
+  return header_bytes;
 }
 
 Result<Safetensors::Entry> ParseEntry(const nlohmann::json& json, uint64_t data_bytes) {
@@ -86,6 +104,11 @@ int64_t Safetensors::Entry::Count() const {
 }
 
 Result<Safetensors> Safetensors::Read(const std::filesystem::path& path, uint64_t max_bytes) {
+  // A look at the first bytes, so that a large file of another kind is not read.
+  LICHEN_TRY(const InputFile file, InputFile::Open(path));
+  std::array<uint8_t, 8> start{};
+  LICHEN_TRY_VOID(file.ReadAt(0, std::span(start).first(std::min<uint64_t>(8, file.size_bytes()))));
+  if (!IsXz(start)) LICHEN_TRY_VOID(CheckHeaderBytes(start, file.size_bytes(), path.string()));
   LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(path, max_bytes));
   if (IsXz(bytes)) {
     LICHEN_TRY(bytes, InPlace(path.string(), DecodeXz(bytes, max_bytes)));
@@ -94,15 +117,12 @@ Result<Safetensors> Safetensors::Read(const std::filesystem::path& path, uint64_
 }
 
 Result<Safetensors> Safetensors::Parse(std::vector<uint8_t> bytes, std::string place) {
-  if (bytes.size() < 8) return Fail("{}: is not a safetensors file, it has {} bytes", place, bytes.size());
-  uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), 8);
-  if (header_bytes > bytes.size() - 8 || header_bytes > kMaxHeaderBytes) {
-    return Fail("{}: its header would have {} bytes: truncated, or not a safetensors file", place,
-                header_bytes);
-  }
+  LICHEN_TRY(const uint64_t header_bytes, CheckHeaderBytes(bytes, bytes.size(), place));
   const char* text = reinterpret_cast<const char*>(bytes.data()) + 8;
-  const auto json = nlohmann::json::parse(text, text + header_bytes, nullptr, false);
+  const auto is_shallow = [](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    return depth <= kMaxJsonDepth;
+  };
+  const auto json = nlohmann::json::parse(text, text + header_bytes, is_shallow, false);
   if (json.is_discarded() || !json.is_object()) {
     return Fail("{}: its header (bytes 8 to {}) is not a JSON object", place, 8 + header_bytes);
   }

@@ -1,0 +1,155 @@
+// `lichen train` as its users meet it. All but the first skip where this build found no libtorch.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using testing::HasSubstr;
+
+constexpr const char* kRecipe = R"(model = "bls2017"
+output = "run"
+[network]
+width = 8
+latent_channels = 12
+[data]
+folder = "pictures"
+crop_px = 32
+min_short_side_px = 64
+max_short_side_px = 96
+[training]
+lambdas = [0.02]
+batch = 2
+steps = 20
+learning_rate = 1e-3
+log_steps = 5
+)";
+
+class TrainCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / fmt::format("lichen_train_{}", std::random_device()());
+    fs::create_directories(folder_ / "pictures");
+    PutText("recipe.toml", kRecipe);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void PutText(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
+
+  std::string ReadText(const std::string& name) {
+    std::ifstream file(folder_ / name, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  // Runs a shell line in the folder, with the program as $LICHEN; out_ and err_ hold its outputs.
+  int Run(const std::string& line) {
+    const int status = std::system(fmt::format("cd '{}' && LICHEN='{}' && {{ {}; }} >.out 2>.err",
+                                               folder_.string(), LICHEN_PROGRAM, line)
+                                       .c_str());
+    out_ = ReadText(".out");
+    err_ = ReadText(".err");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  void MakePictures() {
+    for (const char* seed : {"1", "2"}) {
+      ASSERT_EQ(Run(fmt::format("$LICHEN render pictures/{0}.png --size 96x128 --seed {0}", seed)),
+                0);
+    }
+  }
+
+  static bool HasTraining() {
+    return fs::exists(fs::path(LICHEN_PROGRAM).parent_path() / "lichen-train");
+  }
+
+  fs::path folder_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(TrainCommand, SaysWhenTheBuildHasNoTraining) {
+  fs::create_directories(folder_ / "bin");
+  fs::copy_file(LICHEN_PROGRAM, folder_ / "bin/lichen");
+  EXPECT_EQ(Run("bin/lichen train recipe.toml"), 1);
+  EXPECT_THAT(err_, HasSubstr("libtorch-dev"));
+  EXPECT_EQ(Run("bin/lichen train --help"), 0);
+  EXPECT_THAT(out_, HasSubstr("--resume"));
+  EXPECT_EQ(Run("bin/lichen train"), 2);
+  EXPECT_EQ(Run("bin/lichen train recipe.toml --resume --restart"), 2);
+}
+
+TEST_F(TrainCommand, NamesMistakesOfTheRecipe) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  EXPECT_EQ(Run("$LICHEN train absent.toml"), 1);
+  EXPECT_THAT(err_, HasSubstr("absent.toml"));
+  EXPECT_EQ(Run("sed s/width/widht/ recipe.toml >wrong.toml; $LICHEN train wrong.toml"), 1);
+  EXPECT_THAT(err_, HasSubstr("wrong.toml: line 4: network.widht: unknown key"));
+  EXPECT_EQ(Run("sed s/pictures/nowhere/ recipe.toml >wrong.toml; $LICHEN train wrong.toml"), 1);
+  EXPECT_THAT(err_, HasSubstr("line 7: data.folder"));
+  EXPECT_EQ(Run("$LICHEN train recipe.toml"), 1);  // the folder is empty
+  EXPECT_THAT(err_, HasSubstr("holds no picture"));
+  MakePictures();
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --device abacus"), 2);
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --resume"), 1);
+  EXPECT_THAT(err_, HasSubstr("no run to resume"));
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(TrainCommand, MakesACodec) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  MakePictures();
+  PutText("pictures/torn.png", "\x89PNG\r\n\x1a\n");
+  ASSERT_EQ(Run("$LICHEN train recipe.toml --threads 1 --json"), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("torn.png"));
+  const Json json = Json::parse(out_, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << out_;
+  EXPECT_EQ(json["step"], 20);
+  EXPECT_EQ(json["pictures"], 2);
+  EXPECT_EQ(json["skipped"].size(), 1U);
+  EXPECT_GT(json["bpp"], 0);
+  ASSERT_EQ(Run("$LICHEN quantize run/model.lichen -o int.lichen --calib pictures"), 0) << err_;
+  ASSERT_EQ(Run("$LICHEN encode pictures/1.png 1.lic --model int.lichen"), 0) << err_;
+  ASSERT_EQ(Run("$LICHEN decode 1.lic 1.png --model int.lichen"), 0) << err_;
+  ASSERT_EQ(Run("$LICHEN compare pictures/1.png 1.png --json"), 0) << err_;
+}
+
+TEST_F(TrainCommand, LeavesACheckpointWhenInterrupted) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  MakePictures();
+  ASSERT_EQ(Run("sed 's/steps = 20/steps = 1000000/' recipe.toml >long.toml"), 0);
+  const int code =
+      Run("$LICHEN train long.toml --threads 1 & pid=$!; n=0; "
+          "until grep -q loss run/log.jsonl || [ $n = 600 ]; do sleep 0.1; n=$((n+1)); done; "
+          "kill -TERM $pid; wait $pid");
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(err_, HasSubstr("--resume continues"));
+  const std::string log = ReadText("run/log.jsonl");
+  const Json end = Json::parse(log.substr(log.rfind('{', log.size() - 2)), nullptr, false);
+  ASSERT_TRUE(end.is_object()) << log;
+  const int64_t step = end["step"];
+  EXPECT_GT(step, 0);
+  ASSERT_EQ(Run(fmt::format("sed 's/steps = 20/steps = {}/' recipe.toml >long.toml; "
+                            "$LICHEN train long.toml --resume --json --threads 1",
+                            step + 3)),
+            0)
+      << err_;
+  EXPECT_EQ(Json::parse(out_)["first_step"], step);
+}
+
+}  // namespace
+}  // namespace lichen
