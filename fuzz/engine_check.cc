@@ -11,8 +11,8 @@
 namespace lichen {
 namespace {
 
-constexpr int64_t kMaxValues = int64_t{1} << 20;  // of all tensors
-constexpr int64_t kMaxMacs = int64_t{1} << 23;
+constexpr int64_t kMaxValues = int64_t{1} << 19;  // of all tensors
+constexpr int64_t kMaxMacs = int64_t{1} << 21;
 constexpr size_t kMaxWeights = size_t{1} << 18;
 
 Tensor<int32_t> RandomTensor(const TensorInfo& info, Size2 size, SmallRandom& random) {

@@ -10,6 +10,10 @@
 #ifdef LICHEN_THREAD_SANITIZER
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
+// What libraries without the sanitizer do among themselves.
+extern "C" const char* __tsan_default_suppressions() {
+  return "called_from_lib:libtbb.so.12\ncalled_from_lib:libdnnl.so.2\n";
+}
 #endif
 
 namespace lichen {

@@ -1,5 +1,7 @@
 #include "codec/codec.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "codec/codec_impl.h"
@@ -66,6 +68,21 @@ Size2 Codec::Impl::LatentSize(const ImageInfo& info) const {
   return {(padded.h + downscale - 1) / downscale, (padded.w + downscale - 1) / downscale};
 }
 
+Result<void> Codec::Impl::CheckSizes(const ImageInfo& info) const {
+  const Size2 padded = PaddedSize(info);
+  const Size2 latent = LatentSize(info);
+  const auto gives = [&](const IntGraph& graph, Size2 in, Size2 out) -> Result<void> {
+    LICHEN_TRY(const std::vector<Size2> sizes, InferSizes(graph, {in}, padded));
+    const Size2 made = sizes[static_cast<size_t>(graph.outputs[0].index)];
+    if (made == out) return {};
+    return Fail("the model cannot code a picture of {}x{}: its graph '{}' gives {}x{} instead of "
+                "{}x{}",
+                info.height, info.width, graph.name, made.h, made.w, out.h, out.w);
+  };
+  LICHEN_TRY_VOID(gives(analysis.graph(), padded, latent));
+  return gives(synthesis.graph(), latent, padded);
+}
+
 std::vector<int32_t> InputLut(int max_sample, int64_t input_max) {
   std::vector<int32_t> lut;
   for (int64_t v = 0; v <= max_sample; ++v) {
@@ -105,6 +122,12 @@ Result<Codec> Codec::Create(const IntNet& net) {
     if (!table.has_escape) return Fail("a table of set 'latent' has no escape");
   }
   LICHEN_TRY(PreparedTables tables, PreparedTables::Create(*set));
+  double min_bits = 0;
+  for (const ProbabilityTable& table : set->tables) {
+    const uint32_t largest =
+        *std::max_element(table.frequencies.begin(), table.frequencies.end());
+    min_bits += set->prob_bits - std::log2(static_cast<double>(largest));
+  }
   LICHEN_TRY(const int64_t downscale, Downscale(*analysis, *synthesis));
   return Codec(std::unique_ptr<Impl>(
       new Impl{.analysis = CodecGraph(*analysis),
@@ -117,7 +140,8 @@ Result<Codec> Codec::Create(const IntNet& net) {
            .picture_channels = analysis->tensor(analysis->inputs[0]).channels,
            .input_range = analysis->tensor(analysis->inputs[0]).range,
            .output_range = synthesis->tensor(synthesis->outputs[0]).range,
-           .latent_range = y.range}));
+           .latent_range = y.range,
+           .min_bits_per_pixel = min_bits}));
 }
 
 Codec::Codec(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -40,10 +40,14 @@ struct Codec::Impl {
   ValueRange input_range;   // of the analysis: sample 0 is 0, the largest sample range.max
   ValueRange output_range;  // of the synthesis, likewise
   ValueRange latent_range;  // of y
+  // What a latent pixel (all channels) costs at least: the sum of -log2 of the largest probabilities.
+  double min_bits_per_pixel;
 
   // The picture's size as the networks see it: padded to coding.size_multiple.
   Size2 PaddedSize(const ImageInfo& info) const;
   Size2 LatentSize(const ImageInfo& info) const;
+  // Error unless both graphs give just these sizes for the picture.
+  Result<void> CheckSizes(const ImageInfo& info) const;
 };
 
 // Table: sample -> the network's input, nearest. Entries for 0 to max_sample.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "base/check.h"
 
@@ -70,6 +71,27 @@ Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_
   return sizes;
 }
 
+// Piece by piece: nothing of the header's size is allocated before it has proved whole.
+Result<void> CheckHeaderHash(const InputFile& file, uint64_t hash_at) {
+  std::unique_ptr<XXH64_state_t, decltype(&XXH64_freeState)> state(XXH64_createState(),
+                                                                   &XXH64_freeState);
+  LICHEN_CHECK(state != nullptr && XXH64_reset(state.get(), 0) == XXH_OK);
+  std::vector<uint8_t> piece(std::min<uint64_t>(hash_at, 1 << 16));
+  for (uint64_t at = 0; at < hash_at; at += piece.size()) {
+    const std::span<uint8_t> bytes =
+        std::span(piece).first(std::min<uint64_t>(piece.size(), hash_at - at));
+    LICHEN_TRY_VOID(file.ReadAt(at, bytes));
+    LICHEN_CHECK(XXH64_update(state.get(), bytes.data(), bytes.size()) == XXH_OK);
+  }
+  uint8_t stored[kHashBytes];
+  LICHEN_TRY_VOID(file.ReadAt(hash_at, stored));
+  if (XXH64_digest(state.get()) != Get<uint64_t>(stored, 0)) {
+    return Fail("{}: the header (bytes 0 to {}) is damaged: its checksum is wrong", file.path(),
+                hash_at + kHashBytes - 1);
+  }
+  return {};
+}
+
 uint64_t SegmentCount(const LicHeader& header) {
   const uint64_t rows = header.latent_rows_per_segment;
   return (static_cast<uint64_t>(header.LatentRows()) + rows - 1) / rows;
@@ -134,13 +156,9 @@ Result<LicHeader> ReadHeader(const InputFile& file) {
     return Fail("{}: the header is truncated: with {} segments it has {} bytes, the file {}", path,
                 segment_count, header.size_bytes, file_bytes);
   }
+  LICHEN_TRY_VOID(CheckHeaderHash(file, header.size_bytes - kHashBytes));
   std::vector<uint8_t> bytes(header.size_bytes);
   LICHEN_TRY_VOID(file.ReadAt(0, bytes));
-  const uint64_t hash_at = header.size_bytes - kHashBytes;
-  if (HashBytes(std::span(bytes).first(hash_at)) != Get<uint64_t>(bytes, hash_at)) {
-    return Fail("{}: the header (bytes 0 to {}) is damaged: its checksum is wrong", path,
-                header.size_bytes - 1);
-  }
   uint64_t at = kFixedBytes;
   uint64_t offset = header.size_bytes;
   for (uint64_t i = 0; i < segment_count; ++i, at += kEntryBytes) {

@@ -26,8 +26,10 @@ class Decoder {
     LICHEN_TRY(header_, ReadHeader(file_));
     LICHEN_TRY_VOID(CheckHeader());
     const ImageInfo& info = header_.info;
-    crop_ = options_.crop.value_or(Crop{0, 0, info.width, info.height});
+    LICHEN_TRY_VOID(InPlace(file_.path(), codec_.CheckSizes(info)));
     latent_ = codec_.LatentSize(info);
+    LICHEN_TRY_VOID(CheckSegmentSizes());
+    crop_ = options_.crop.value_or(Crop{0, 0, info.width, info.height});
     RunOptions run{.input_sizes = {latent_},
                    .reference = codec_.PaddedSize(info),
                    .output_rows = {crop_.y, crop_.y + crop_.height}};
@@ -72,6 +74,23 @@ class Decoder {
           c.x > header_.info.width - c.width || c.y > header_.info.height - c.height) {
         return FailUsage("{}: the crop {},{},{},{} is not within the picture of {}x{}", path, c.x,
                          c.y, c.width, c.height, header_.info.width, header_.info.height);
+      }
+    }
+    return {};
+  }
+
+  // A segment that is shorter than its symbols can be is damaged: found before anything of the
+  // picture's size is allocated. Half of the bound leaves room for the coder's own rounding.
+  Result<void> CheckSegmentSizes() const {
+    for (size_t i = 0; i < header_.segments.size(); ++i) {
+      const RowRange rows = SegmentRows(static_cast<int64_t>(i));
+      const double pixels = static_cast<double>(rows.end - rows.begin) *
+                            static_cast<double>(latent_.w);
+      const double least_bytes = pixels * codec_.min_bits_per_pixel / 8 / 2 - 64;
+      if (header_.segments[i].latent_bytes < least_bytes) {
+        return Fail("{}: segment {} has {} bytes, too few for its {} x {} latents", file_.path(), i,
+                    header_.segments[i].latent_bytes, rows.end - rows.begin,
+                    latent_.w);
       }
     }
     return {};

@@ -32,7 +32,6 @@ class Encoder {
     LICHEN_TRY_VOID(RunGraph(codec_.analysis.compiled(), {.input_sizes = {padded_}, .reference = padded_},
                              rows, threads_));
     while (reader_.next_row() < info_.height) LICHEN_TRY_VOID(ReadRow());
-    while (!symbols_.empty() || !alpha_chunks_.empty()) LICHEN_TRY_VOID(WriteSegment());
     LICHEN_TRY_VOID(out_.WriteAt(0, SerializeHeader(header_)));
     stats_.file_bytes = position_bytes_;
     return stats_;
@@ -43,6 +42,7 @@ class Encoder {
     if (info_.ColourChannels() > codec_.picture_channels) {
       return Fail("the model codes grey pictures only; the input is {}", Describe(info_));
     }
+    LICHEN_TRY_VOID(codec_.CheckSizes(info_));
     header_.info = info_;
     header_.downscale = codec_.downscale;
     header_.latent_rows_per_segment = static_cast<uint32_t>(options_.latent_rows_per_segment);
@@ -99,9 +99,10 @@ class Encoder {
       symbols_.push_back(static_cast<int16_t>(Requantise(v, round)));
       stats_.saturated_latents += v == codec_.latent_range.min || v == codec_.latent_range.max;
     }
-    const bool last = y + 1 == latent_.h;
-    // Rows of padding beyond the last segment of the header do not occur: both round up alike.
-    if (last || (y + 1) % options_.latent_rows_per_segment == 0) return WriteSegment();
+    // Latent rows of padding alone, beyond those that the header counts, go into the last segment.
+    const bool last_segment = static_cast<int64_t>(header_.segments.size()) + 1 == segment_count_;
+    const bool full = (y + 1) % options_.latent_rows_per_segment == 0;
+    if (last_segment ? y + 1 == latent_.h : full) return WriteSegment();
     return {};
   }
 

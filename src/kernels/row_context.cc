@@ -28,7 +28,8 @@ void LatentsToSymbols(std::span<const int32_t> y, std::span<const int32_t> means
 void SymbolsToLatents(std::span<const int32_t> symbols, std::span<const int32_t> means,
                       const RowContextCoding& coding, std::span<int32_t> y_hat) {
   for (size_t i = 0; i < symbols.size(); ++i) {
-    y_hat[i] = symbols[i] * (1 << coding.latent_shift) + means[i];
+    const int64_t value = (int64_t{symbols[i]} << coding.latent_shift) + means[i];
+    y_hat[i] = static_cast<int32_t>(std::clamp<int64_t>(value, INT32_MIN, INT32_MAX));
   }
 }
 
