@@ -47,6 +47,7 @@ void AddQuantizeCommand(CLI::App& app, Invocation& invocation);
 void AddEncodeCommand(CLI::App& app, Invocation& invocation);
 void AddDecodeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);
+void AddTrainCommand(CLI::App& app, Invocation& invocation);
 void AddFitCommand(CLI::App& app, Invocation& invocation);
 void AddBenchCommand(CLI::App& app, Invocation& invocation);
 void AddCompareCommand(CLI::App& app, Invocation& invocation);

@@ -49,9 +49,8 @@ Result<Batch> BatchLoader::Next() {
 void BatchLoader::Work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] {
-      return is_stopping_ || next_made_ < next_given_ + 2 * options_.workers;
-    });
+    changed_.wait(
+        lock, [this] { return is_stopping_ || next_made_ < next_given_ + 2 * options_.workers; });
     if (is_stopping_) return;
     const int64_t step = next_made_++;
     lock.unlock();

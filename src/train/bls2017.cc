@@ -17,9 +17,10 @@ Bls2017::Bls2017(const NetworkRecipe& recipe, const std::vector<double>& lambdas
     Layer layer;
     const int64_t taps = size * size;
     const int64_t fan_in = is_synthesis ? in * taps / (stride * stride) : in * taps;
-    layer.kernel = register_module(prefix + name + "_kernel",
-                                   is_synthesis ? Kernel(in, out, size, fan_in, recipe.rdft_kernels)
-                                                : Kernel(out, in, size, fan_in, recipe.rdft_kernels));
+    layer.kernel =
+        register_module(prefix + name + "_kernel",
+                        is_synthesis ? Kernel(in, out, size, fan_in, recipe.rdft_kernels)
+                                     : Kernel(out, in, size, fan_in, recipe.rdft_kernels));
     if (has_bias) layer.bias = register_parameter(prefix + name + "_bias", torch::zeros({out}));
     if (has_norm) layer.norm = register_module(prefix + name + "_gdn", Gdn(out, is_synthesis));
     layer.stride = stride;
@@ -40,7 +41,7 @@ Bls2017::Bls2017(const NetworkRecipe& recipe, const std::vector<double>& lambdas
       first[r].fill_(0.5 * std::log(lambdas[static_cast<size_t>(r)] / most));
     }
     log_gain_ = register_parameter("log_gain", first);
-    log_inverse_gain_ = register_parameter("log_inverse_gain", -first);
+    log_inverse_gain_ = register_parameter("log_inverse_gain", first.detach().neg());
   }
   prior_ = register_module("prior", FactorisedPrior(rates, latents));
 }

@@ -1,8 +1,9 @@
 // The transforms of Balle, Laparra and Simoncelli 2017 with a factorised prior.
 //
-// Analysis: convolutions k9 s4, k5 s2, k5 s2 with GDN between; synthesis: the mirror image. With several
-// rates, one pair of transforms serves them all: each rate scales the latents by a trained gain per
-// channel before the quantiser, and back by another. Exported, the gains are folded into the weights.
+// Analysis: convolutions k9 s4, k5 s2, k5 s2 with GDN between; synthesis: the mirror image. With
+// several rates, one pair of transforms serves them all: each rate scales the latents by a trained
+// gain per channel before the quantiser, and back by another. Exported, the gains are folded into
+// the weights.
 #pragma once
 
 #include <memory>

@@ -100,10 +100,9 @@ FloatNet Bls2017::ToFloatNet(int64_t rate) {
       {"colour", "rgb"},
       {"model", "bls2017"},
       {"lambda", fmt::format("{:g}", lambdas_[static_cast<size_t>(rate)])},
-      {"latent_range",
-       fmt::format("{:.1f} to {:.1f} but for 2e-4",
-                   prior_->Quantiles(rate, tail).min().item<double>(),
-                   prior_->Quantiles(rate, 1 - tail).max().item<double>())}};
+      {"latent_range", fmt::format("{:.1f} to {:.1f} but for 2e-4",
+                                   prior_->Quantiles(rate, tail).min().item<double>(),
+                                   prior_->Quantiles(rate, 1 - tail).max().item<double>())}};
   return net;
 }
 

@@ -47,14 +47,16 @@ Result<std::shared_ptr<CodecModule>> NewModule(const Recipe& recipe) {
   return std::make_shared<Bls2017>(recipe.network, recipe.training.lambdas);
 }
 
-// Copies the averages of another run where name and shape agree; distributions of one rate serve all.
+// Copies the averages of another run where name and shape agree; distributions of one rate serve
+// all.
 Result<void> StartFrom(const fs::path& path, CodecModule& module) {
   const torch::NoGradGuard no_grad;
   LICHEN_TRY(const auto open, Open(path, torch::kCPU));
   const auto parameters = module.named_parameters();
   int64_t copied = 0;
   InputArchive names;
-  if (!open->archive.try_read("averages", names)) return Fail("{}: holds no averages", path.string());
+  if (!open->archive.try_read("averages", names))
+    return Fail("{}: holds no averages", path.string());
   for (const auto& parameter : parameters) {
     torch::Tensor source;
     if (!names.try_read(parameter.key(), source)) continue;
@@ -85,13 +87,11 @@ void StartAverage(TrainState& state) {
   }
 }
 
-TrainState Equip(std::shared_ptr<CodecModule> module, const Recipe& recipe,
-                 const torch::Device& device) {
+TrainState Equip(std::shared_ptr<CodecModule> module, const torch::Device& device) {
   TrainState state;
   state.module = std::move(module);
   state.module->to(device);
-  state.optimiser = std::make_unique<torch::optim::Adam>(
-      state.module->parameters(), torch::optim::AdamOptions(recipe.training.learning_rate));
+  state.optimiser.emplace(state.module->parameters());
   StartAverage(state);
   return state;
 }
@@ -104,7 +104,7 @@ Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device) {
     if (!recipe.training.start_from.empty()) {
       LICHEN_TRY_VOID(StartFrom(recipe.training.start_from, *module));
     }
-    return Equip(std::move(module), recipe, device);
+    return Equip(std::move(module), device);
   });
 }
 
@@ -115,16 +115,16 @@ Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const Tr
     archive.write("format", c10::IValue(kFormat));
     archive.write("step", c10::IValue(state.step));
     archive.write("recipe", c10::IValue(ToJson(recipe)));
-    OutputArchive module, optimiser, averages;
-    state.module->save(module);
-    state.optimiser->save(optimiser);
     const auto parameters = state.module->named_parameters();
-    for (size_t i = 0; i < state.average.size(); ++i) {
-      averages.write(parameters[i].key(), state.average[i]);
-    }
-    archive.write("module", module);
-    archive.write("optimiser", optimiser);
-    archive.write("averages", averages);
+    const auto write = [&](const char* name, const std::vector<torch::Tensor>& tensors) {
+      OutputArchive part;
+      for (size_t i = 0; i < tensors.size(); ++i) part.write(parameters[i].key(), tensors[i]);
+      archive.write(name, part);
+    };
+    write("weights", state.module->parameters());
+    write("averages", state.average);
+    write("gradient_means", state.optimiser->means);
+    write("gradient_squares", state.optimiser->squares);
     archive.save_to([&](const void* data, size_t size) {
       bytes.append(static_cast<const char*>(data), size);
       return size;
@@ -145,22 +145,26 @@ Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
   LICHEN_TRY_VOID(InPlace(path.string(), CheckSameRun(open->info.recipe, recipe)));
   auto state = CatchTorch([&]() -> Result<TrainState> {
     LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
-    TrainState loaded = Equip(std::move(module), recipe, device);
-    InputArchive part, optimiser, averages;
-    open->archive.read("module", part);
-    loaded.module->load(part);
-    open->archive.read("optimiser", optimiser);
-    loaded.optimiser->load(optimiser);
-    open->archive.read("averages", averages);
+    TrainState loaded = Equip(std::move(module), device);
+    const torch::NoGradGuard no_grad;
     const auto parameters = loaded.module->named_parameters();
-    for (size_t i = 0; i < loaded.average.size(); ++i) {
-      const c10::IntArrayRef sizes = loaded.average[i].sizes();
-      const std::vector<int64_t> expected(sizes.begin(), sizes.end());
-      averages.read(parameters[i].key(), loaded.average[i]);
-      if (loaded.average[i].sizes() != expected || parameters[i].value().sizes() != expected) {
-        return Fail("{} has another shape", parameters[i].key());
+    const auto read = [&](const char* name, std::vector<torch::Tensor> targets) -> Result<void> {
+      InputArchive part;
+      open->archive.read(name, part);
+      for (size_t i = 0; i < targets.size(); ++i) {
+        torch::Tensor source;
+        part.read(parameters[i].key(), source);
+        if (source.sizes() != targets[i].sizes()) {
+          return Fail("{} of {} has another shape", name, parameters[i].key());
+        }
+        targets[i].copy_(source);
       }
-    }
+      return {};
+    };
+    LICHEN_TRY_VOID(read("weights", loaded.module->parameters()));
+    LICHEN_TRY_VOID(read("averages", loaded.average));
+    LICHEN_TRY_VOID(read("gradient_means", loaded.optimiser->means));
+    LICHEN_TRY_VOID(read("gradient_squares", loaded.optimiser->squares));
     loaded.step = open->info.step;
     return loaded;
   });

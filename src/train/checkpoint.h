@@ -6,10 +6,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "train/adam.h"
 #include "train/codec_module.h"
 #include "train/recipe.h"
 #include "train/torch.h"
@@ -19,7 +21,7 @@ namespace lichen {
 struct TrainState {
   int64_t step = 0;  // finished steps
   std::shared_ptr<CodecModule> module;
-  std::unique_ptr<torch::optim::Adam> optimiser;
+  std::optional<Adam> optimiser;
   std::vector<torch::Tensor> average;  // of module->parameters(), in their order
 };
 

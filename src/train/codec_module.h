@@ -16,8 +16,8 @@ struct CodecOutput {
 
 class CodecModule : public torch::nn::Module {
  public:
-  // `pictures` are (n, 3, h, w), 0 to 1, sides multiples of 16; `rates` (n), int64, tells which lambda
-  // each is coded for. The noise comes from `generator`, on the CPU whatever the device.
+  // `pictures` are (n, 3, h, w), 0 to 1, sides multiples of 16; `rates` (n), int64, tells which
+  // lambda each is coded for. The noise comes from `generator`, on the CPU whatever the device.
   virtual CodecOutput Forward(const torch::Tensor& pictures, const torch::Tensor& rates,
                               LatentMode mode, const at::Generator& generator) = 0;
 

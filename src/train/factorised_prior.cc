@@ -23,8 +23,8 @@ FactorisedPriorImpl::FactorisedPriorImpl(int64_t rates, int64_t channels) : chan
     const int64_t in = kWidths[layer];
     const int64_t out = kWidths[layer + 1];
     const double first = std::log(std::expm1(1 / scale / static_cast<double>(out)));
-    matrices_.push_back(register_parameter("matrix_" + std::to_string(layer),
-                                           torch::full({rows, out, in}, first)));
+    matrices_.push_back(
+        register_parameter("matrix_" + std::to_string(layer), torch::full({rows, out, in}, first)));
     biases_.push_back(register_parameter("bias_" + std::to_string(layer),
                                          torch::empty({rows, out}).uniform_(-0.5, 0.5)));
     if (layer + 1 < kLayers) {

@@ -1,8 +1,8 @@
 // The trained distribution of the latents: one per channel, and per rate.
 //
-// The cumulative distribution is sigmoid(f(x) - f(0)) with f a small monotonic network (Balle et al.
-// 2018, appendix 6.1). Taking f(0) off puts the median of every channel at 0, in the middle of a
-// quantiser bin, where the codec has it: latents move there through the bias of the layer before.
+// The cumulative distribution is sigmoid(f(x) - f(0)) with f a small monotonic network (Balle et
+// al. 2018, appendix 6.1). Taking f(0) off puts the median of every channel at 0, in the middle of
+// a quantiser bin, where the codec has it: latents move there through the bias of the layer before.
 #pragma once
 
 #include <vector>

@@ -25,8 +25,8 @@ TORCH_MODULE(Kernel);
 // The basis: column k holds the taps of coefficient k. Orthonormal, float64.
 torch::Tensor RdftBasis(int64_t size);
 
-// x / norm or, as the inverse, x * norm with norm = beta + sum gamma * |x|. Beta stays above 1e-6 and gamma
-// above 0: both are squares of what is trained.
+// x / norm or, as the inverse, x * norm with norm = beta + sum gamma * |x|. Beta stays above 1e-6
+// and gamma above 0: both are squares of what is trained.
 class GdnImpl : public torch::nn::Module {
  public:
   GdnImpl(int64_t channels, bool is_inverse);

@@ -37,7 +37,7 @@ struct ConvParts {
                                                     bool of_x, bool of_w) const {
     const int64_t pad = w.size(2) / 2;
     const auto parts = at::convolution_backward(
-        gradient, x, w, c10::nullopt, {stride, stride}, {pad, pad}, {1, 1},
+        gradient, x, w, c10::OptionalArrayRef<int64_t>(), {stride, stride}, {pad, pad}, {1, 1},
         /*transposed=*/false, {0, 0}, /*groups=*/1, {of_x, of_w, false});
     return {std::get<0>(parts), std::get<1>(parts)};
   }
@@ -74,8 +74,7 @@ torch::Tensor LowerBound(const torch::Tensor& x, double bound) {
   return LowerBoundFunction::apply(x, bound);
 }
 
-torch::Tensor TransposedConv(const torch::Tensor& x, const torch::Tensor& weights,
-                             int64_t stride) {
+torch::Tensor TransposedConv(const torch::Tensor& x, const torch::Tensor& weights, int64_t stride) {
   return TransposedConvFunction::apply(x, weights, stride);
 }
 

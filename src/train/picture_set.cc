@@ -92,8 +92,8 @@ Result<PictureSet> PictureSet::Open(const fs::path& folder, const PictureSetOpti
     }
     const Size2 size = {infos[i]->height, infos[i]->width};
     if (std::min(size.h, size.w) < options.crop_px) {
-      set.Skip(files[i], fmt::format("{} is smaller than a crop of {} pixels",
-                                     Describe(*infos[i]), options.crop_px));
+      set.Skip(files[i], fmt::format("{} is smaller than a crop of {} pixels", Describe(*infos[i]),
+                                     options.crop_px));
       continue;
     }
     const Size2 stored = StoredSize(size, options.max_short_side_px);

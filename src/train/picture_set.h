@@ -2,8 +2,8 @@
 //
 // Contract: which crop a key gives depends on the folder's readable pictures, the options and the
 // key alone, so that a run can be resumed, and repeated with other threads. Files that are no
-// picture, are damaged or are too small are skipped and listed with the reason. Crop() may be called
-// from any thread.
+// picture, are damaged or are too small are skipped and listed with the reason. Crop() may be
+// called from any thread.
 #pragma once
 
 #include <cstdint>

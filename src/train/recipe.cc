@@ -84,9 +84,7 @@ class Section {
     RefuseLine(node.source().begin.line, key, reason);
   }
 
-  void Missing(std::string_view key) {
-    RefuseLine(table_.source().begin.line, key, "is missing");
-  }
+  void Missing(std::string_view key) { RefuseLine(table_.source().begin.line, key, "is missing"); }
 
   Result<void> Finish() {
     for (const auto& [key, node] : table_) {
@@ -177,6 +175,11 @@ Result<void> ReadTraining(const toml::table& table, const std::string& file, con
   s.Read("checkpoint_steps", t.checkpoint_steps, 1, kMaxSteps);
   s.Read("start_from", start_from);
   if (t.lambdas.empty()) s.Missing("lambdas");
+  std::vector<double> sorted = t.lambdas;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    s.Refuse(*s.Find("lambdas"), "lambdas", "must differ from each other");
+  }
   if (!start_from.empty()) {
     t.start_from = (base / start_from).lexically_normal();
     std::error_code error;

@@ -1,8 +1,9 @@
 // The record of a run: one JSON object per line.
 //
-// Lines are {"event": "start" | "resume" | "skipped" | "checkpoint" | "end", ...} or, every log_steps
-// steps, {"step", "loss", "bpp", "mse", "psnr", "rates": [{"lambda", "bpp", "mse"}], "learning_rate",
-// "gradient_norm", "pictures_per_second", "seconds"}, each the mean since the line before.
+// Lines are {"event": "start" | "resume" | "skipped" | "checkpoint" | "end", ...} or, every
+// log_steps steps, {"step", "loss", "bpp", "mse", "psnr", "rates": [{"lambda", "bpp", "mse",
+// "psnr"}], "learning_rate", "gradient_norm", "pictures_per_second", "seconds"}, each the mean since
+// the line before.
 #pragma once
 
 #include <cstdio>

@@ -67,7 +67,9 @@ class Run {
         sums_(recipe.training.lambdas.size()) {
     const auto& lambdas = recipe.training.lambdas;
     lambdas_ = torch::tensor(lambdas, torch::kFloat64).to(torch::kFloat32).to(device);
-    result_.first_step = state_.step;
+    result_.first_step = saved_step_ = state_.step;
+    result_.last.step = state_.step;
+    result_.last.steps = recipe.training.steps;
     result_.checkpoint = recipe.output / "checkpoint.pt";
     for (const double lambda : lambdas) {
       result_.models.push_back(recipe.output / (lambdas.size() == 1
@@ -113,13 +115,12 @@ class Run {
   Result<StepOutcome> Step(const Batch& batch) {
     const TrainingRecipe& t = recipe_.training;
     const int64_t side = recipe_.data.crop_px;
-    const torch::Tensor pictures =
-        torch::from_blob(const_cast<uint8_t*>(batch.samples.data()), {t.batch, side, side, 3},
-                         torch::kUInt8)
-            .to(device_)
-            .permute({0, 3, 1, 2})
-            .to(torch::kFloat32)
-            .div(255);
+    const torch::Tensor pictures = torch::from_blob(const_cast<uint8_t*>(batch.samples.data()),
+                                                    {t.batch, side, side, 3}, torch::kUInt8)
+                                       .to(device_)
+                                       .permute({0, 3, 1, 2})
+                                       .to(torch::kFloat32)
+                                       .div(255);
     const torch::Tensor rates =
         torch::from_blob(const_cast<int64_t*>(batch.rates.data()), {t.batch}, torch::kInt64)
             .clone()
@@ -137,21 +138,19 @@ class Run {
     StepOutcome outcome;
     outcome.loss = loss.item<double>();
     if (!std::isfinite(outcome.loss)) return NotFinite("loss", batch.step);
-    state_.optimiser->zero_grad();
+    const std::vector<torch::Tensor> parameters = state_.module->parameters();
+    for (const torch::Tensor& parameter : parameters) parameter.mutable_grad() = torch::Tensor();
     loss.backward();
-    outcome.gradient_norm =
-        torch::nn::utils::clip_grad_norm_(state_.module->parameters(), t.max_gradient_norm);
+    outcome.gradient_norm = torch::nn::utils::clip_grad_norm_(parameters, t.max_gradient_norm);
     if (!std::isfinite(outcome.gradient_norm)) return NotFinite("gradient", batch.step);
-    for (auto& group : state_.optimiser->param_groups()) {
-      static_cast<torch::optim::AdamOptions&>(group.options()).lr(LearningRate(t, batch.step));
-    }
-    state_.optimiser->step();
-    UpdateAverage();
     ++state_.step;
-    for (int64_t i = 0; i < t.batch; ++i) {
-      outcome.bpp.push_back(bpp[i].item<double>());
-      outcome.mse.push_back(mse[i].item<double>());
-    }
+    state_.optimiser->Step(parameters, LearningRate(t, batch.step), state_.step);
+    UpdateAverage();
+    const torch::Tensor values =
+        torch::stack({bpp, mse}).detach().to(torch::kCPU, torch::kFloat64).contiguous();
+    const double* first = values.data_ptr<double>();
+    outcome.bpp.assign(first, first + t.batch);
+    outcome.mse.assign(first + t.batch, first + 2 * t.batch);
     return outcome;
   }
 
@@ -176,7 +175,6 @@ class Run {
     ++sums_.steps;
     sums_.loss += outcome.loss;
     sums_.gradient_norm += outcome.gradient_norm;
-    result_.losses.push_back(outcome.loss);
     TrainProgress& p = result_.last;
     p.step = state_.step;
     p.steps = recipe_.training.steps;
@@ -203,17 +201,17 @@ class Run {
                        {"mse", sums_.mse[i] / count},
                        {"psnr", Psnr(sums_.mse[i] / count)}});
     }
-    LICHEN_TRY_VOID(log_.Write(
-        {{"step", p.step},
-         {"loss", p.loss},
-         {"bpp", p.bpp},
-         {"mse", p.mse},
-         {"psnr", p.psnr_db},
-         {"rates", rates},
-         {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
-         {"gradient_norm", sums_.gradient_norm / static_cast<double>(sums_.steps)},
-         {"pictures_per_second", p.pictures_per_second},
-         {"seconds", Seconds(start_)}}));
+    LICHEN_TRY_VOID(
+        log_.Write({{"step", p.step},
+                    {"loss", p.loss},
+                    {"bpp", p.bpp},
+                    {"mse", p.mse},
+                    {"psnr", p.psnr_db},
+                    {"rates", rates},
+                    {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
+                    {"gradient_norm", sums_.gradient_norm / static_cast<double>(sums_.steps)},
+                    {"pictures_per_second", p.pictures_per_second},
+                    {"seconds", Seconds(start_)}}));
     sums_ = Sums(sums_.pictures.size());
     return NoteSkipped();
   }
@@ -259,7 +257,7 @@ class Run {
   Sums sums_;
   TrainResult result_;
   size_t noted_ = 0;
-  int64_t saved_step_ = result_.first_step;
+  int64_t saved_step_ = 0;
   Clock::time_point start_ = Clock::now();
 };
 

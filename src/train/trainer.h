@@ -2,8 +2,8 @@
 //
 // Contract: in the output folder lie `checkpoint.pt`, `log.jsonl` and the network so far, with
 // averaged weights, as a float model for `lichen quantize`: `model.lichen`, or one
-// `model_<lambda>.lichen` for each of several lambdas. Each file is whole at any time. A resumed run
-// gives the losses that an uninterrupted one would have given.
+// `model_<lambda>.lichen` for each of several lambdas. Each file is whole at any time. A resumed
+// run gives the losses that an uninterrupted one would have given.
 #pragma once
 
 #include <atomic>
@@ -30,13 +30,13 @@ struct TrainProgress {
 };
 
 struct TrainOptions {
-  bool is_resumed = false;   // from the checkpoint in the output folder, which must be there
-  bool is_restarted = false;  // replace a checkpoint in the output folder
+  bool is_resumed = false;     // from the checkpoint in the output folder, which must be there
+  bool is_restarted = false;   // replace a checkpoint in the output folder
   std::string device = "cpu";  // cpu, cuda or cuda:N
   int threads = 0;             // 0: all
-  std::function<void(const TrainProgress&)> on_progress;        // after every step
-  std::function<void(const std::string&)> on_note;              // skipped pictures and the like
-  const std::atomic<bool>* stop = nullptr;  // when true, save and end
+  std::function<void(const TrainProgress&)> on_progress;  // after every step
+  std::function<void(const std::string&)> on_note;        // skipped pictures and the like
+  const std::atomic<bool>* stop = nullptr;                // when true, save and end
 };
 
 struct TrainResult {
@@ -46,8 +46,7 @@ struct TrainResult {
   std::vector<SkippedPicture> skipped;
   std::filesystem::path checkpoint;
   std::vector<std::filesystem::path> models;
-  std::vector<double> losses;  // of each step of this call
-  bool is_stopped = false;     // by `stop`, before the last step
+  bool is_stopped = false;  // by `stop`, before the last step
 };
 
 // A loss or gradient that is not finite ends the run with an error that names the last checkpoint.

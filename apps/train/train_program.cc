@@ -1,0 +1,136 @@
+// `lichen-train`: what `lichen train` starts.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "apps/progress_line.h"
+#include "apps/train/train_options.h"
+#include "train/trainer.h"
+
+namespace lichen {
+namespace {
+
+constexpr int kDone = 0, kBadInput = 1, kUsage = 2, kInternal = 70;
+
+std::atomic<bool> stop = false;
+
+// The first signal asks for a checkpoint and the end; the second one ends at once.
+void OnSignal(int signal) {
+  stop = true;
+  std::signal(signal, SIG_DFL);
+}
+
+struct Arguments : TrainArguments {
+  bool json = false;
+  int threads = 0;
+};
+
+std::string Clock(double seconds) {
+  const auto s = static_cast<int64_t>(seconds);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string Line(const TrainProgress& p) {
+  return fmt::format(
+      "step {}/{}  loss {:.4f}  {:.4f} bpp  MSE {:.2f}  {:.2f} dB  {:.1f} pictures/s  {} left ",
+      p.step, p.steps, p.loss, p.bpp, p.mse, p.psnr_db, p.pictures_per_second,
+      Clock(p.seconds_left));
+}
+
+void Print(const TrainResult& r, bool json) {
+  std::vector<std::string> models;
+  for (const auto& model : r.models) models.push_back(model.string());
+  if (!json) {
+    fmt::print(
+        "{} of {} steps on {} pictures ({} files skipped): loss {:.4f}, {:.4f} bpp, {:.2f} dB\n",
+        r.last.step, r.last.steps, r.picture_count, r.skipped.size(), r.last.loss, r.last.bpp,
+        r.last.psnr_db);
+    fmt::print("checkpoint {}\n", r.checkpoint.string());
+    for (const std::string& model : models) fmt::print("network {}\n", model);
+    return;
+  }
+  nlohmann::ordered_json skipped = nlohmann::ordered_json::array();
+  for (const auto& s : r.skipped) skipped.push_back({{"file", s.name}, {"reason", s.reason}});
+  const nlohmann::ordered_json object = {{"step", r.last.step},
+                                         {"steps", r.last.steps},
+                                         {"is_stopped", r.is_stopped},
+                                         {"first_step", r.first_step},
+                                         {"loss", r.last.loss},
+                                         {"bpp", r.last.bpp},
+                                         {"mse", r.last.mse},
+                                         {"psnr", r.last.psnr_db},
+                                         {"pictures", r.picture_count},
+                                         {"skipped", skipped},
+                                         {"checkpoint", r.checkpoint.string()},
+                                         {"models", models}};
+  using Handler = nlohmann::ordered_json::error_handler_t;
+  fmt::print("{}\n", object.dump(2, ' ', false, Handler::replace));
+}
+
+Result<TrainResult> Run(const Arguments& o) {
+  LICHEN_TRY(const Recipe recipe,
+             ReadRecipe(o.recipe, {.data_folder = o.data_folder, .output = o.output}));
+  ProgressLine progress("reading pictures");
+  TrainOptions options;
+  options.is_resumed = o.is_resumed;
+  options.is_restarted = o.is_restarted;
+  options.device = o.device;
+  options.threads = o.threads;
+  options.on_progress = [&](const TrainProgress& p) {
+    progress.Stage(Line(p));
+    progress.Update(p.step, p.steps);
+  };
+  options.on_note = [](const std::string& note) { fmt::print(stderr, "lichen: {}\n", note); };
+  options.stop = &stop;
+  return Train(recipe, options);
+}
+
+int Main(int argc, char** argv) {
+  Arguments o;
+  CLI::App app("Trains a codec network; `lichen train` starts this.", "lichen-train");
+  AddTrainOptions(app, o);
+  app.add_flag("--json", o.json, "Print one JSON object on standard output");
+  app.add_option("--threads", o.threads, "Threads to use; 0: all")->check(CLI::Range(0, 1024));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGTERM, OnSignal);
+  const Result<TrainResult> result = Run(o);
+  if (!result) {
+    fmt::print(stderr, "lichen: {}\n", result.error().message);
+    switch (result.error().kind) {
+      case Error::Kind::kBadInput:
+        return kBadInput;
+      case Error::Kind::kUsage:
+        return kUsage;
+      case Error::Kind::kInternal:
+        return kInternal;
+    }
+  }
+  Print(*result, o.json);
+  if (!result->is_stopped) return kDone;
+  fmt::print(stderr, "lichen: stopped by a signal at step {}; --resume continues\n",
+             result->last.step);
+  return kBadInput;
+}
+
+}  // namespace
+}  // namespace lichen
+
+int main(int argc, char** argv) {
+  try {
+    const int code = lichen::Main(argc, argv);
+    if (std::fflush(stdout) == 0) return code;
+    fmt::print(stderr, "lichen: standard output cannot be written\n");
+    return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lichen: internal error: {}\n", error.what());
+    return 70;
+  }
+}
