@@ -111,13 +111,11 @@ Result<Exit> RunBench(const Options& o, const CommonOptions& common) {
 
 void AddBenchCommand(CLI::App& app, Invocation& invocation) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command =
-      AddCommand(app, invocation, "bench",
-                 "Measure speed as a ratio to the machine's own peak or to a peer",
-                 [o](const CommonOptions& common) { return RunBench(*o, common); });
+  CLI::App* command = AddCommand(app, invocation, "bench",
+                                 "Measure speed as a ratio to the machine's own peak or to a peer",
+                                 [o](const CommonOptions& common) { return RunBench(*o, common); });
   command->add_option("MODEL", o->model, "An integer codec model")->required();
-  command
-      ->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy")
+  command->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::IsMember({"engine", "float", "scaling", "entropy"}))

@@ -38,10 +38,9 @@ Result<Exit> RunFit(const Options& o, const CommonOptions& common) {
 
 void AddFitCommand(CLI::App& app, Invocation& invocation) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command =
-      AddCommand(app, invocation, "fit",
-                 "Fit a small block-transform codec to pictures, without training",
-                 [o](const CommonOptions& common) { return RunFit(*o, common); });
+  CLI::App* command = AddCommand(app, invocation, "fit",
+                                 "Fit a small block-transform codec to pictures, without training",
+                                 [o](const CommonOptions& common) { return RunFit(*o, common); });
   command->add_option("--calib", o->calibration, "Folder of pictures")->required();
   command->add_option("-o,--output", o->output, "The float model to write")->required();
   command->add_option("--block", o->klt.block, "Side of the blocks in pixels")

@@ -27,9 +27,8 @@ double MeasurePeak(const Threads& threads) {
   constexpr int64_t kIterations = 400000;
   std::vector<int64_t> macs(static_cast<size_t>(threads.count()));
   const double seconds = Seconds([&] {
-    threads.For(threads.count(), [&](int64_t i) {
-      macs[static_cast<size_t>(i)] = RunInt16Peak(kIterations);
-    });
+    threads.For(threads.count(),
+                [&](int64_t i) { macs[static_cast<size_t>(i)] = RunInt16Peak(kIterations); });
   });
   int64_t total = 0;
   for (int64_t m : macs) total += m;
@@ -66,9 +65,9 @@ class EngineRun {
     double macs = 0;
     const auto add = [&](const IntGraph& graph, const std::vector<Size2>& sizes) {
       for (const IntNode& node : graph.nodes) {
-        macs += static_cast<double>(MacCount(graph, node,
-                                             sizes[static_cast<size_t>(node.output.index)],
-                                             sizes[static_cast<size_t>(node.inputs[0].index)]));
+        macs +=
+            static_cast<double>(MacCount(graph, node, sizes[static_cast<size_t>(node.output.index)],
+                                         sizes[static_cast<size_t>(node.inputs[0].index)]));
       }
     };
     add(analysis_.graph(), forward);
@@ -93,8 +92,7 @@ class EngineRun {
     for (int64_t y = 0; y < height; ++y) {
       picture.RenderRow(y * size.h / height, samples);
       for (const uint16_t v : samples) {
-        picture_[static_cast<size_t>(y)].push_back(
-            static_cast<int32_t>(v * input.range.max / 255));
+        picture_[static_cast<size_t>(y)].push_back(static_cast<int32_t>(v * input.range.max / 255));
       }
     }
     latents_.clear();
@@ -113,8 +111,8 @@ class EngineRun {
       return {};
     };
     const Size2 small{height, size.w};
-    LICHEN_TRY_VOID(RunGraph(analysis_, {.input_sizes = {small}, .reference = small}, rows,
-                             Threads(0)));
+    LICHEN_TRY_VOID(
+        RunGraph(analysis_, {.input_sizes = {small}, .reference = small}, rows, Threads(0)));
     (void)latent;
     prepared_ = size;
     return {};
@@ -299,8 +297,7 @@ Result<std::vector<BenchRow>> BenchScaling(const IntNet& net, std::vector<double
   for (size_t i = 0; i < megapixels.size(); ++i) {
     std::vector<double> relative;
     for (double v : ns[i]) relative.push_back(100 * (v / typical - 1));
-    rows.push_back(MakeBenchRow(fmt::format("{} megapixels against the median size",
-                                            megapixels[i]),
+    rows.push_back(MakeBenchRow(fmt::format("{} megapixels against the median size", megapixels[i]),
                                 "%", relative));
   }
   return rows;

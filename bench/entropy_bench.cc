@@ -56,12 +56,11 @@ Result<std::vector<BenchRow>> BenchSegments(const std::string& name, const Prepa
     encode.push_back(count / encode_s / 1e6);
     decode.push_back(count / decode_s / 1e6);
   }
-  return std::vector<BenchRow>{
-      MakeBenchRow(name + ": decode, 1 thread", "Msymbol/s", decode),
-      MakeBenchRow(name + ": encode, 1 thread", "Msymbol/s", encode),
-      MakeBenchRow(name + ": size against the ideal code length", "%",
-                   {100 * (bytes * 8 / ideal_bits - 1)}),
-      MakeBenchRow(name + ": size", "bit", {bytes * 8})};
+  return std::vector<BenchRow>{MakeBenchRow(name + ": decode, 1 thread", "Msymbol/s", decode),
+                               MakeBenchRow(name + ": encode, 1 thread", "Msymbol/s", encode),
+                               MakeBenchRow(name + ": size against the ideal code length", "%",
+                                            {100 * (bytes * 8 / ideal_bits - 1)}),
+                               MakeBenchRow(name + ": size", "bit", {bytes * 8})};
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 // The module that holds libtorch; bench/torch_peer.cc loads it.
+#include <torch/torch.h>
+
+#include <chrono>
 #include <string>
 
 #include "base/tensor.h"
 #include "net/float_net.h"
-
-#include <torch/torch.h>
-
-#include <chrono>
 
 namespace lichen {
 namespace {
@@ -78,8 +77,7 @@ extern "C" double LichenRunTorchPeer(const lichen::FloatGraph* analysis,
   const auto start = std::chrono::steady_clock::now();
   const torch::Tensor y = lichen::RunGraph(*analysis, x, s.h, s.w, error);
   if (!error->empty()) return -1;
-  const torch::Tensor out =
-      lichen::RunGraph(*synthesis, torch::floor(y + 0.5), s.h, s.w, error);
+  const torch::Tensor out = lichen::RunGraph(*synthesis, torch::floor(y + 0.5), s.h, s.w, error);
   if (!error->empty()) return -1;
   volatile float first = out.flatten()[0].item<float>();
   (void)first;

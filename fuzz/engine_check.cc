@@ -69,8 +69,8 @@ bool IsSmallRun(const IntGraph& graph, const std::vector<Size2>& inputs, Size2 r
   for (size_t t = 0; t < sizes->size(); ++t) {
     const Size2 size = (*sizes)[t];
     if (size.h > kMaxValues || size.w > kMaxValues) return false;
-    values += size.h * size.w > kMaxValues ? kMaxValues + 1
-                                           : size.h * size.w * graph.tensors[t].channels;
+    values +=
+        size.h * size.w > kMaxValues ? kMaxValues + 1 : size.h * size.w * graph.tensors[t].channels;
     if (values > kMaxValues) return false;
   }
   int64_t macs = 0;
@@ -79,8 +79,8 @@ bool IsSmallRun(const IntGraph& graph, const std::vector<Size2>& inputs, Size2 r
     const Geometry& g = node.geometry;
     // A kernel may be far larger than the picture.
     if (int64_t{g.kernel_h} * g.kernel_w > 4096) return false;
-    for (const int32_t v : {g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.pad_bottom,
-                            g.pad_right}) {
+    for (const int32_t v :
+         {g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.pad_bottom, g.pad_right}) {
       if (v > 4096 || v < -4096) return false;
     }
     macs += MacCount(graph, node, (*sizes)[static_cast<size_t>(node.output.index)],
@@ -109,9 +109,8 @@ void CheckEngine(const IntGraph& graph, const std::vector<Size2>& input_sizes, S
     LICHEN_CHECK(std::equal(expected.begin(), expected.end(), values.begin(), values.end()));
     // What the next node and the proof rely on.
     const ValueRange range = graph.tensors[t].range;
-    LICHEN_CHECK(std::all_of(expected.begin(), expected.end(), [&](int32_t v) {
-      return v >= range.min && v <= range.max;
-    }));
+    LICHEN_CHECK(std::all_of(expected.begin(), expected.end(),
+                             [&](int32_t v) { return v >= range.min && v <= range.max; }));
   }
   if (graph.outputs.size() != 1) return;
   CheckPart(compiled, inputs, reference, (*want)[static_cast<size_t>(graph.outputs[0].index)],

@@ -32,7 +32,7 @@ struct FuzzTarget {
 };
 
 inline constexpr FuzzTarget kFuzzTargets[] = {
-    {"model_file_fuzz", FuzzModelFile},   {"lic_fuzz", FuzzLic}, {"image_fuzz", FuzzImage},
+    {"model_file_fuzz", FuzzModelFile},    {"lic_fuzz", FuzzLic}, {"image_fuzz", FuzzImage},
     {"safetensors_fuzz", FuzzSafetensors}, {"npy_fuzz", FuzzNpy}, {"rans_fuzz", FuzzRans},
     {"operators_fuzz", FuzzOperators},
 };

@@ -39,8 +39,8 @@ std::vector<uint8_t> Repair(std::span<const uint8_t> stream) {
   const uint64_t rows = (Get32(bytes, 12) + downscale - 1) / downscale;
   const uint64_t per_segment = std::max<uint64_t>(Get32(bytes, 16), 1);
   const uint64_t segments = (rows + per_segment - 1) / per_segment;
-  const uint64_t hash_at = kFixedBytes + segments * kEntryBytes + Get32(bytes, 20) +
-                           Get32(bytes, 24) + Get32(bytes, 28);
+  const uint64_t hash_at =
+      kFixedBytes + segments * kEntryBytes + Get32(bytes, 20) + Get32(bytes, 24) + Get32(bytes, 28);
   uint64_t at = hash_at + kHashBytes;
   if (at > bytes.size()) return {};
   for (uint64_t i = 0; i < segments; ++i) {
@@ -82,9 +82,8 @@ Decoded Decode(const InputFile& file, std::optional<Crop> crop) {
   const auto result = DecodeImage(FuzzCodec(), file, {.crop = crop}, sink, Threads(1));
   LICHEN_CHECK(result || !result.error().message.empty());
   decoded.is_whole = result.has_value();
-  LICHEN_CHECK(!decoded.is_whole ||
-               static_cast<int64_t>(decoded.samples.size()) ==
-                   decoded.info.RowSamples() * decoded.info.height);
+  LICHEN_CHECK(!decoded.is_whole || static_cast<int64_t>(decoded.samples.size()) ==
+                                        decoded.info.RowSamples() * decoded.info.height);
   return decoded;
 }
 

@@ -107,9 +107,9 @@ void MakeStreams(const fs::path& folder) {
   for (const int depth : {8, 16}) {
     for (int channels = 1; channels <= 4; ++channels) {
       Must(WriteImage(picture, Picture(13, 18, channels, depth)));
-      const auto encoded = EncodeFile(FuzzCodec(), picture,
-                                      folder / fmt::format("{}x{}.lic", channels, depth),
-                                      {.latent_rows_per_segment = channels}, Threads(1));
+      const auto encoded =
+          EncodeFile(FuzzCodec(), picture, folder / fmt::format("{}x{}.lic", channels, depth),
+                     {.latent_rows_per_segment = channels}, Threads(1));
       LICHEN_CHECK(encoded.has_value());
     }
   }

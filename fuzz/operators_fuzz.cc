@@ -147,10 +147,10 @@ class NetMaker {
       case OpKind::kConvTranspose2d: {
         out.channels = Channels();
         g = Window(in.channels, out.channels, kind == OpKind::kConvTranspose2d);
-        const int64_t count =
-            out.channels * g.kernel_h * g.kernel_w * (in.channels / g.groups);
+        const int64_t count = out.channels * g.kernel_h * g.kernel_w * (in.channels / g.groups);
         p.weights = Weights(count, -1);
-        if (kind == OpKind::kConv2d && reader_.Byte() % 4 == 0) Mask(in.channels, out.channels, g, p);
+        if (kind == OpKind::kConv2d && reader_.Byte() % 4 == 0)
+          Mask(in.channels, out.channels, g, p);
         p.requant = Requantiser(out.channels);
         break;
       }

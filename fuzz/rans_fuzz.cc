@@ -84,10 +84,10 @@ void FuzzRans(std::span<const uint8_t> bytes) {
   const Outcome whole = Decode(*tables, reader.Rest(), indices, count, std::max<size_t>(count, 1));
   for (const std::string& target : SupportedCpuTargets()) {
     LICHEN_CHECK(SetCpuTarget(target).has_value());
-    LICHEN_CHECK(Decode(*tables, reader.Rest(), indices, count, std::max<size_t>(count, 1)) == whole);
+    LICHEN_CHECK(Decode(*tables, reader.Rest(), indices, count, std::max<size_t>(count, 1)) ==
+                 whole);
     const Outcome by_rows = Decode(*tables, reader.Rest(), indices, count, row);
-    LICHEN_CHECK(by_rows.symbols == whole.symbols &&
-                 by_rows.error.empty() == whole.error.empty());
+    LICHEN_CHECK(by_rows.symbols == whole.symbols && by_rows.error.empty() == whole.error.empty());
   }
   LICHEN_CHECK(SetCpuTarget("").has_value());
   if (!whole.error.empty()) return;

@@ -22,8 +22,14 @@ IntParams Weights(size_t count, int step, uint8_t post_shift) {
 IntGraph Analysis() {
   GraphBuilder<IntParams> b("analysis");
   const TensorId x = b.Input({.name = "x", .channels = 3, .range = {0, 255}});
-  const Geometry down{.kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_top = 1,
-                      .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+  const Geometry down{.kernel_h = 3,
+                      .kernel_w = 3,
+                      .stride_h = 2,
+                      .stride_w = 2,
+                      .pad_top = 1,
+                      .pad_bottom = 1,
+                      .pad_left = 1,
+                      .pad_right = 1};
   b.Output(b.Add(OpKind::kConv2d, {x}, {.name = "y", .channels = kLatents, .range = kLatentRange},
                  down, Weights(kLatents * 9 * 3, 7, 4)));
   return std::move(b).Build();
@@ -32,8 +38,8 @@ IntGraph Analysis() {
 IntGraph Synthesis() {
   GraphBuilder<IntParams> b("synthesis");
   const TensorId y = b.Input({.name = "y_hat", .channels = kLatents, .range = kLatentRange});
-  const Geometry up{.kernel_h = 5, .kernel_w = 5, .stride_h = 2, .stride_w = 2, .pad_top = 2,
-                    .pad_left = 2};
+  const Geometry up{
+      .kernel_h = 5, .kernel_w = 5, .stride_h = 2, .stride_w = 2, .pad_top = 2, .pad_left = 2};
   IntParams p = Weights(3 * 25 * kLatents, 5, 7);
   p.requant.bias = {100, 128, 90};
   b.Output(b.Add(OpKind::kConvTranspose2d, {y}, {.name = "x_hat", .channels = 3, .range = {0, 255}},

@@ -33,8 +33,7 @@ Coded RoundTrip(const Codec& codec, const Image& image, int threads,
   Coded coded;
   auto fail = [](const Error& error) { ADD_FAILURE() << error.message; };
   if (auto r = WriteImage(folder / "in.png", image); !r) return fail(r.error()), std::move(coded);
-  auto encoded =
-      EncodeFile(codec, folder / "in.png", folder / "x.lic", options, Threads(threads));
+  auto encoded = EncodeFile(codec, folder / "in.png", folder / "x.lic", options, Threads(threads));
   if (!encoded) return fail(encoded.error()), std::move(coded);
   auto bytes = ReadFile(folder / "x.lic");
   if (!bytes) return fail(bytes.error()), std::move(coded);
@@ -87,10 +86,10 @@ Image ReferencePicture(const IntNet& net, const Image& image) {
   for (int64_t y = 0; y < h; ++y) {
     for (int64_t x = 0; x < w; ++x) {
       for (int c = 0; c < 3; ++c) {
-        const int64_t v = image.At(std::min(y, image.info.height - 1),
-                                   std::min(x, image.info.width - 1), c);
-        const double real = static_cast<double>(v) * static_cast<double>(in_max) /
-                            image.info.MaxSample();
+        const int64_t v =
+            image.At(std::min(y, image.info.height - 1), std::min(x, image.info.width - 1), c);
+        const double real =
+            static_cast<double>(v) * static_cast<double>(in_max) / image.info.MaxSample();
         input(0, y, x, c) = static_cast<int32_t>(std::floor(real + 0.5));
       }
     }
@@ -147,8 +146,7 @@ TEST(Codec, AlphaIsLossless) {
   for (const int channels : {2, 4}) {
     for (const int depth : {8, 16}) {
       const Image image = RenderTestPicture(150, 77, 4, channels, depth);
-      const Coded coded =
-          RoundTrip(TestCodec(), image, 2, {.latent_rows_per_segment = 3});
+      const Coded coded = RoundTrip(TestCodec(), image, 2, {.latent_rows_per_segment = 3});
       ASSERT_EQ(coded.image.info, image.info);
       for (int64_t y = 0; y < image.info.height; ++y) {
         for (int64_t x = 0; x < image.info.width; ++x) {
@@ -204,8 +202,12 @@ TEST(Codec, CropEqualsThePartOfTheWhole) {
   ASSERT_TRUE(DecodeFile(TestCodec(), folder / "x.lic", folder / "all.png", {}, Threads(2)));
   auto whole = ReadImage(folder / "all.png");
   ASSERT_TRUE(whole);
-  for (const Crop crop : {Crop{0, 0, 140, 173}, {5, 7, 1, 1}, {139, 172, 1, 1}, {30, 60, 50, 20},
-                          {0, 100, 140, 73}, {77, 15, 3, 150}}) {
+  for (const Crop crop : {Crop{0, 0, 140, 173},
+                          {5, 7, 1, 1},
+                          {139, 172, 1, 1},
+                          {30, 60, 50, 20},
+                          {0, 100, 140, 73},
+                          {77, 15, 3, 150}}) {
     ASSERT_TRUE(
         DecodeFile(TestCodec(), folder / "x.lic", folder / "crop.png", {.crop = crop}, Threads(2)));
     auto part = ReadImage(folder / "crop.png");
@@ -221,8 +223,8 @@ TEST(Codec, CropEqualsThePartOfTheWhole) {
     }
   }
   for (const Crop crop : {Crop{0, 0, 141, 1}, {-1, 0, 3, 3}, {0, 173, 1, 1}, {0, 0, 0, 5}}) {
-    EXPECT_FALSE(DecodeFile(TestCodec(), folder / "x.lic", folder / "no.png", {.crop = crop},
-                            Threads(1)));
+    EXPECT_FALSE(
+        DecodeFile(TestCodec(), folder / "x.lic", folder / "no.png", {.crop = crop}, Threads(1)));
     EXPECT_FALSE(fs::exists(folder / "no.png"));
   }
 }
@@ -287,8 +289,11 @@ TEST_F(DamagedFile, EachFlippedByteIsAnError) {
 
 // A header whose checksum is right but whose content lies.
 TEST_F(DamagedFile, HugeSizesAllocateNothing) {
-  for (const auto& [at, value] : {std::pair{8, 0x00FFFFFFu}, {12, 0x00FFFFFFu},
-                                  {12, 0xFFFFFFFFu}, {20, 0x03000000u}, {16, 0xFFFFu}}) {
+  for (const auto& [at, value] : {std::pair{8, 0x00FFFFFFu},
+                                  {12, 0x00FFFFFFu},
+                                  {12, 0xFFFFFFFFu},
+                                  {20, 0x03000000u},
+                                  {16, 0xFFFFu}}) {
     std::vector<uint8_t> bad = bytes_;
     for (int i = 0; i < 4; ++i) {
       bad[static_cast<size_t>(at + i)] = static_cast<uint8_t>(value >> (8 * i));

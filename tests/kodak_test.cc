@@ -28,8 +28,7 @@ const Models& XlicModels() {
     Models made;
     made.float_net = std::get<FloatNet>(std::move(*imported));
     const Threads threads(2);
-    auto calibration =
-        LoadCalibration(SharedData() / "data/train", {.max_pictures = 24}, threads);
+    auto calibration = LoadCalibration(SharedData() / "data/train", {.max_pictures = 24}, threads);
     EXPECT_TRUE(calibration) << calibration.error().message;
     auto quantised =
         QuantiseCodec(made.float_net, *calibration, {.measured_pictures = 1}, {}, threads);
@@ -68,9 +67,8 @@ TEST_F(Kodak, IntegersCostNextToNothing) {
       floating->Mean(&PictureScore::psnr_db) - integer->Mean(&PictureScore::psnr_db);
   const double size_ratio =
       integer->Mean(&PictureScore::file_bytes) / floating->Mean(&PictureScore::file_bytes);
-  const double over_ideal = 8 * integer->Mean(&PictureScore::file_bytes) /
-                                integer->Mean(&PictureScore::ideal_bits) -
-                            1;
+  const double over_ideal =
+      8 * integer->Mean(&PictureScore::file_bytes) / integer->Mean(&PictureScore::ideal_bits) - 1;
   const double saturated =
       integer->Mean(&PictureScore::saturated_latents) / integer->Mean(&PictureScore::symbols);
   RecordProperty("psnr_loss_db", std::to_string(loss_db));

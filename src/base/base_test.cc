@@ -52,7 +52,8 @@ TEST(ReadFile, NamesDirectoryAndMissingFile) {
 
 TEST(Npy, RoundTripsIntegersAndFloats) {
   const fs::path path = Scratch("npy") / "x.npy";
-  for (const int64_t max : std::initializer_list<int64_t>{100, 200, 30000, 60000, 2000000, 5000000000}) {
+  for (const int64_t max :
+       std::initializer_list<int64_t>{100, 200, 30000, 60000, 2000000, 5000000000}) {
     const NpyArray array{.shape = {2, 3}, .integers = {0, 1, 2, 3, max, 7}};
     ASSERT_TRUE(WriteNpy(path, array));
     auto back = ReadNpy(path);

@@ -86,8 +86,8 @@ Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) 
                 kMaxHeaderBytes);
   }
   std::string header(header_bytes, '\0');
-  LICHEN_TRY_VOID(file.ReadAt(
-      header_at, std::span(reinterpret_cast<uint8_t*>(header.data()), header.size())));
+  LICHEN_TRY_VOID(
+      file.ReadAt(header_at, std::span(reinterpret_cast<uint8_t*>(header.data()), header.size())));
   if (!Field(header, "fortran_order").starts_with("False")) {
     return Fail("{}: is in Fortran order; save it with numpy.ascontiguousarray", place);
   }

@@ -56,14 +56,14 @@ Result<T> InPlace(std::string_view place, Result<T> result) {
 
 #define LICHEN_CONCAT_INNER(a, b) a##b
 #define LICHEN_CONCAT(a, b) LICHEN_CONCAT_INNER(a, b)
-#define LICHEN_TRY_IMPL(temporary, declaration, expression)             \
-  auto temporary = (expression);                                        \
-  if (!temporary) return tl::unexpected(std::move(temporary).error());  \
+#define LICHEN_TRY_IMPL(temporary, declaration, expression)            \
+  auto temporary = (expression);                                       \
+  if (!temporary) return tl::unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 #define LICHEN_TRY(declaration, ...) \
   LICHEN_TRY_IMPL(LICHEN_CONCAT(lichen_result_, __LINE__), declaration, (__VA_ARGS__))
-#define LICHEN_TRY_VOID(...)                                                                 \
-  do {                                                                                       \
-    if (auto lichen_result = (__VA_ARGS__); !lichen_result)                                  \
-      return tl::unexpected(std::move(lichen_result).error());                               \
+#define LICHEN_TRY_VOID(...)                                   \
+  do {                                                         \
+    if (auto lichen_result = (__VA_ARGS__); !lichen_result)    \
+      return tl::unexpected(std::move(lichen_result).error()); \
   } while (false)

@@ -41,7 +41,7 @@ class AlignedArray {
   explicit AlignedArray(size_t count) : count_(count) {
     if (count == 0) return;
     const size_t bytes = (count * sizeof(T) + kAlignBytes - 1) / kAlignBytes * kAlignBytes;
-    data_.reset(static_cast<T*>(::operator new(bytes, std::align_val_t{kAlignBytes})));
+    data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{kAlignBytes})));
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
   T* data() { return data_.get(); }
@@ -58,7 +58,7 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{kAlignBytes}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{kAlignBytes}); }
   };
   std::unique_ptr<T, Free> data_;
   size_t count_ = 0;

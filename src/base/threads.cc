@@ -47,8 +47,7 @@ struct Threads::Arena {
   oneapi::tbb::task_arena arena;
 };
 
-Threads::Threads(int count)
-    : count_(count > 0 ? count : oneapi::tbb::info::default_concurrency()) {
+Threads::Threads(int count) : count_(count > 0 ? count : oneapi::tbb::info::default_concurrency()) {
   if (count_ > 1) arena_ = std::make_unique<Arena>(count_);
 }
 Threads::Threads(Threads&&) noexcept = default;

@@ -104,9 +104,8 @@ Result<std::vector<uint16_t>> DecodeAlpha(std::span<const uint8_t> bytes, int64_
     }
     for (size_t x = 0; x < row.size(); ++x) {
       const uint32_t predicted = Predict(above, row, x);
-      const uint32_t residual = bit_depth == 16
-                                    ? uint32_t{residuals[x]} << 8 | residuals[row.size() + x]
-                                    : residuals[x];
+      const uint32_t residual =
+          bit_depth == 16 ? uint32_t{residuals[x]} << 8 | residuals[row.size() + x] : residuals[x];
       const uint32_t sum = predicted + residual;
       row[x] = static_cast<uint16_t>(bit_depth == 16 ? sum & 0xFFFF : sum & 0xFF);
     }

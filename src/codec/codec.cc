@@ -22,8 +22,7 @@ Result<int64_t> Downscale(const IntGraph& analysis, const IntGraph& synthesis) {
     const Size2 out = (*sizes)[static_cast<size_t>(analysis.outputs[0].index)];
     if (out != Size2{64, 64}) continue;
     auto back = InferSizes(synthesis, {out}, {side, side});
-    if (back &&
-        (*back)[static_cast<size_t>(synthesis.outputs[0].index)] == Size2{side, side}) {
+    if (back && (*back)[static_cast<size_t>(synthesis.outputs[0].index)] == Size2{side, side}) {
       return ratio;
     }
   }
@@ -75,9 +74,10 @@ Result<void> Codec::Impl::CheckSizes(const ImageInfo& info) const {
     LICHEN_TRY(const std::vector<Size2> sizes, InferSizes(graph, {in}, padded));
     const Size2 made = sizes[static_cast<size_t>(graph.outputs[0].index)];
     if (made == out) return {};
-    return Fail("the model cannot code a picture of {}x{}: its graph '{}' gives {}x{} instead of "
-                "{}x{}",
-                info.height, info.width, graph.name, made.h, made.w, out.h, out.w);
+    return Fail(
+        "the model cannot code a picture of {}x{}: its graph '{}' gives {}x{} instead of "
+        "{}x{}",
+        info.height, info.width, graph.name, made.h, made.w, out.h, out.w);
   };
   LICHEN_TRY_VOID(gives(analysis.graph(), padded, latent));
   return gives(synthesis.graph(), latent, padded);
@@ -107,16 +107,18 @@ Result<Codec> Codec::Create(const IntNet& net) {
     return Fail("the model is no codec: it needs graphs 'analysis' and 'synthesis'");
   }
   if (net.Find("context") || net.Find("hyper_synthesis")) {
-    return Fail("the model has a hyper-prior or a row context, which this version runs "
-                "(lichen run) but does not code yet");
+    return Fail(
+        "the model has a hyper-prior or a row context, which this version runs "
+        "(lichen run) but does not code yet");
   }
   LICHEN_TRY_VOID(CheckRanges(*analysis, *synthesis, net.coding));
   const TensorInfo& y = analysis->tensor(analysis->outputs[0]);
   const TableSet* set = net.FindTables("latent");
   if (!set || static_cast<int64_t>(set->tables.size()) != y.channels) {
-    return Fail("the model has no probability tables for its {} latent channels; quantise it with "
-                "--calib to fit them",
-                y.channels);
+    return Fail(
+        "the model has no probability tables for its {} latent channels; quantise it with "
+        "--calib to fit them",
+        y.channels);
   }
   for (const ProbabilityTable& table : set->tables) {
     if (!table.has_escape) return Fail("a table of set 'latent' has no escape");
@@ -124,24 +126,23 @@ Result<Codec> Codec::Create(const IntNet& net) {
   LICHEN_TRY(PreparedTables tables, PreparedTables::Create(*set));
   double min_bits = 0;
   for (const ProbabilityTable& table : set->tables) {
-    const uint32_t largest =
-        *std::max_element(table.frequencies.begin(), table.frequencies.end());
+    const uint32_t largest = *std::max_element(table.frequencies.begin(), table.frequencies.end());
     min_bits += set->prob_bits - std::log2(static_cast<double>(largest));
   }
   LICHEN_TRY(const int64_t downscale, Downscale(*analysis, *synthesis));
   return Codec(std::unique_ptr<Impl>(
       new Impl{.analysis = CodecGraph(*analysis),
-           .synthesis = CodecGraph(*synthesis),
-           .tables = std::move(tables),
-           .coding = net.coding,
-           .identity = ModelIdentity(net),
-           .downscale = downscale,
-           .latent_channels = y.channels,
-           .picture_channels = analysis->tensor(analysis->inputs[0]).channels,
-           .input_range = analysis->tensor(analysis->inputs[0]).range,
-           .output_range = synthesis->tensor(synthesis->outputs[0]).range,
-           .latent_range = y.range,
-           .min_bits_per_pixel = min_bits}));
+               .synthesis = CodecGraph(*synthesis),
+               .tables = std::move(tables),
+               .coding = net.coding,
+               .identity = ModelIdentity(net),
+               .downscale = downscale,
+               .latent_channels = y.channels,
+               .picture_channels = analysis->tensor(analysis->inputs[0]).channels,
+               .input_range = analysis->tensor(analysis->inputs[0]).range,
+               .output_range = synthesis->tensor(synthesis->outputs[0]).range,
+               .latent_range = y.range,
+               .min_bits_per_pixel = min_bits}));
 }
 
 Codec::Codec(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -55,8 +55,8 @@ struct EncodeOptions {
 
 struct EncodeStats {
   uint64_t file_bytes = 0;
-  uint64_t latent_bytes = 0;   // rANS segments
-  double ideal_bits = 0;       // of the latents under the model's tables
+  uint64_t latent_bytes = 0;  // rANS segments
+  double ideal_bits = 0;      // of the latents under the model's tables
   int64_t symbols = 0;
   int64_t saturated_latents = 0;  // values of y at the bounds of their range
 };

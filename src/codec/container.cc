@@ -62,8 +62,7 @@ Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_
                 header.latent_rows_per_segment);
   }
   std::copy_n(bytes.begin() + 32, header.model_identity.size(), header.model_identity.begin());
-  MetadataSizes sizes{Get<uint32_t>(bytes, 20), Get<uint32_t>(bytes, 24),
-                      Get<uint32_t>(bytes, 28)};
+  MetadataSizes sizes{Get<uint32_t>(bytes, 20), Get<uint32_t>(bytes, 24), Get<uint32_t>(bytes, 28)};
   if (sizes.Sum() > kMaxMetadataBytes) {
     return Fail("{}: bytes 20 to 31: {} bytes of metadata, at most {} are allowed", path,
                 sizes.Sum(), kMaxMetadataBytes);
@@ -99,9 +98,7 @@ uint64_t SegmentCount(const LicHeader& header) {
 
 }  // namespace
 
-uint64_t HashBytes(std::span<const uint8_t> bytes) {
-  return XXH64(bytes.data(), bytes.size(), 0);
-}
+uint64_t HashBytes(std::span<const uint8_t> bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
 
 uint64_t HeaderBytes(const ImageInfo& info, uint64_t segment_count) {
   return kFixedBytes + segment_count * kEntryBytes + info.metadata.icc.size() +

@@ -34,15 +34,15 @@ class Decoder {
                    .reference = codec_.PaddedSize(info),
                    .output_rows = {crop_.y, crop_.y + crop_.height}};
     LICHEN_TRY(const std::vector<RowRange> needed, NeededInputRows(codec_.synthesis.graph(), run));
-    last_segment_ = SegmentOf(std::max(needed[0].end - 1,
-                                       (crop_.y + crop_.height - 1) / codec_.downscale));
+    last_segment_ =
+        SegmentOf(std::max(needed[0].end - 1, (crop_.y + crop_.height - 1) / codec_.downscale));
     lut_ = OutputLut(codec_.output_range.max, info.MaxSample());
     GraphRows rows;
     rows.source = [this](size_t, int64_t y, std::span<int32_t> row) { return Source(y, row); };
     rows.sink = [this](size_t, int64_t y, std::span<const int32_t> row) { return Sink(y, row); };
     // Everything that can fail without the segments' bytes fails before the output begins.
-    LICHEN_TRY(GraphStream stream,
-               GraphStream::Create(codec_.synthesis.compiled(), std::move(run), std::move(rows), threads_));
+    LICHEN_TRY(GraphStream stream, GraphStream::Create(codec_.synthesis.compiled(), std::move(run),
+                                                       std::move(rows), threads_));
     ImageInfo out = info;
     out.height = crop_.height;
     out.width = crop_.width;
@@ -55,10 +55,10 @@ class Decoder {
   Result<void> CheckHeader() const {
     const std::string& path = file_.path();
     if (header_.model_identity != codec_.identity) {
-      return Fail("{}: byte 32: was encoded with model {}, the given model is {}; name the right "
-                  "one with --model",
-                  path, ToHex(header_.model_identity).substr(0, 16),
-                  ToHex(codec_.identity).substr(0, 16));
+      return Fail(
+          "{}: byte 32: was encoded with model {}, the given model is {}; name the right "
+          "one with --model",
+          path, ToHex(header_.model_identity).substr(0, 16), ToHex(codec_.identity).substr(0, 16));
     }
     if (header_.downscale != codec_.downscale) {
       return Fail("{}: byte 7: downscale {}, the model's is {}", path, header_.downscale,
@@ -69,9 +69,9 @@ class Decoder {
     }
     if (options_.crop) {
       const Crop& c = *options_.crop;
-      if (c.x < 0 || c.y < 0 || c.width < 1 || c.height < 1 ||
-          c.width > header_.info.width || c.height > header_.info.height ||
-          c.x > header_.info.width - c.width || c.y > header_.info.height - c.height) {
+      if (c.x < 0 || c.y < 0 || c.width < 1 || c.height < 1 || c.width > header_.info.width ||
+          c.height > header_.info.height || c.x > header_.info.width - c.width ||
+          c.y > header_.info.height - c.height) {
         return FailUsage("{}: the crop {},{},{},{} is not within the picture of {}x{}", path, c.x,
                          c.y, c.width, c.height, header_.info.width, header_.info.height);
       }
@@ -84,13 +84,12 @@ class Decoder {
   Result<void> CheckSegmentSizes() const {
     for (size_t i = 0; i < header_.segments.size(); ++i) {
       const RowRange rows = SegmentRows(static_cast<int64_t>(i));
-      const double pixels = static_cast<double>(rows.end - rows.begin) *
-                            static_cast<double>(latent_.w);
+      const double pixels =
+          static_cast<double>(rows.end - rows.begin) * static_cast<double>(latent_.w);
       const double least_bytes = pixels * codec_.min_bits_per_pixel / 8 / 2 - 64;
       if (header_.segments[i].latent_bytes < least_bytes) {
         return Fail("{}: segment {} has {} bytes, too few for its {} x {} latents", file_.path(), i,
-                    header_.segments[i].latent_bytes, rows.end - rows.begin,
-                    latent_.w);
+                    header_.segments[i].latent_bytes, rows.end - rows.begin, latent_.w);
       }
     }
     return {};
@@ -113,8 +112,7 @@ class Decoder {
     const RowRange rows = SegmentRows(segment);
     const std::string place =
         fmt::format("{}: segment {} of {} (latent rows {} to {}, from byte {})", file_.path(),
-                    segment, header_.segments.size(), rows.begin, rows.end - 1,
-                    entry.offset_bytes);
+                    segment, header_.segments.size(), rows.begin, rows.end - 1, entry.offset_bytes);
     std::vector<uint8_t> bytes(uint64_t{entry.latent_bytes} + entry.alpha_bytes);
     LICHEN_TRY_VOID(file_.ReadAt(entry.offset_bytes, bytes));
     if (HashBytes(bytes) != entry.hash) return Fail("{} is damaged: wrong checksum", place);
@@ -122,19 +120,19 @@ class Decoder {
     const ImageInfo& info = header_.info;
     if (info.HasAlpha()) {
       const int64_t first = rows.begin * codec_.downscale;
-      const int64_t end = std::min(
-          (segment + 1) * header_.latent_rows_per_segment * codec_.downscale, info.height);
+      const int64_t end =
+          std::min((segment + 1) * header_.latent_rows_per_segment * codec_.downscale, info.height);
       LICHEN_TRY(decoded.alpha,
                  InPlace(place, DecodeAlpha(std::span(bytes).first(entry.alpha_bytes), info.width,
                                             end - first, info.bit_depth)));
     } else if (entry.alpha_bytes != 0) {
       return Fail("{} has alpha, the picture has none", place);
     }
-    decoded.symbols.resize(static_cast<size_t>((rows.end - rows.begin) * latent_.w *
-                                               codec_.latent_channels));
-    LICHEN_TRY_VOID(InPlace(
-        place, DecodeSymbols(codec_.tables, std::span(bytes).subspan(entry.alpha_bytes),
-                             TableIndices::PerChannel(), decoded.symbols)));
+    decoded.symbols.resize(
+        static_cast<size_t>((rows.end - rows.begin) * latent_.w * codec_.latent_channels));
+    LICHEN_TRY_VOID(
+        InPlace(place, DecodeSymbols(codec_.tables, std::span(bytes).subspan(entry.alpha_bytes),
+                                     TableIndices::PerChannel(), decoded.symbols)));
     return decoded;
   }
 
@@ -161,9 +159,8 @@ class Decoder {
   Result<void> Source(int64_t y, std::span<int32_t> row) {
     const int64_t segment = SegmentOf(y);
     LICHEN_TRY(const DecodedSegment* decoded, Segment(segment));
-    const int16_t* symbols =
-        decoded->symbols.data() +
-        (y - SegmentRows(segment).begin) * latent_.w * codec_.latent_channels;
+    const int16_t* symbols = decoded->symbols.data() +
+                             (y - SegmentRows(segment).begin) * latent_.w * codec_.latent_channels;
     for (size_t i = 0; i < row.size(); ++i) {
       row[i] = symbols[i] * (1 << codec_.coding.latent_shift);
     }
@@ -240,9 +237,7 @@ Result<void> DecodeFile(const Codec& codec, const std::filesystem::path& input,
     LICHEN_TRY(writer, CreateImageWriter(output, info));
     return {};
   };
-  sink.row = [&](int64_t, std::span<const uint16_t> samples) {
-    return writer->WriteRow(samples);
-  };
+  sink.row = [&](int64_t, std::span<const uint16_t> samples) { return writer->WriteRow(samples); };
   LICHEN_TRY_VOID(DecodeImage(codec, file, options, sink, threads));
   return writer->Finish();
 }

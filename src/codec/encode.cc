@@ -29,8 +29,8 @@ class Encoder {
     GraphRows rows;
     rows.source = [this](size_t, int64_t y, std::span<int32_t> row) { return Source(y, row); };
     rows.sink = [this](size_t, int64_t y, std::span<const int32_t> row) { return Sink(y, row); };
-    LICHEN_TRY_VOID(RunGraph(codec_.analysis.compiled(), {.input_sizes = {padded_}, .reference = padded_},
-                             rows, threads_));
+    LICHEN_TRY_VOID(RunGraph(codec_.analysis.compiled(),
+                             {.input_sizes = {padded_}, .reference = padded_}, rows, threads_));
     while (reader_.next_row() < info_.height) LICHEN_TRY_VOID(ReadRow());
     LICHEN_TRY_VOID(out_.WriteAt(0, SerializeHeader(header_)));
     stats_.file_bytes = position_bytes_;
@@ -120,8 +120,7 @@ class Encoder {
     LICHEN_TRY(const std::vector<uint8_t> latents,
                EncodeSymbols(codec_.tables, symbols_, TableIndices::PerChannel()));
     if (options_.measure_ideal) {
-      LICHEN_TRY(const double bits,
-                 IdealBits(codec_.tables, symbols_, TableIndices::PerChannel()));
+      LICHEN_TRY(const double bits, IdealBits(codec_.tables, symbols_, TableIndices::PerChannel()));
       stats_.ideal_bits += bits;
     }
     if (latents.size() > UINT32_MAX || alpha_bytes > UINT32_MAX) {

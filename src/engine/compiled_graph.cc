@@ -119,8 +119,8 @@ CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType
   compiled.conv = PackConv(spec);
   if (compiled.tail != PackedTail::kNone) {
     const int64_t x_max = std::max(-input.range.min, input.range.max);
-    const int64_t factor_max =
-        node.kind == OpKind::kLagc ? std::max(-p.gain_range.min, p.gain_range.max)
+    const int64_t factor_max = node.kind == OpKind::kLagc
+                                   ? std::max(-p.gain_range.min, p.gain_range.max)
                                    : p.inner_range.max;
     compiled.output_requant =
         TailRequant(compiled.conv, p.output_requant, output.range, x_max * factor_max);

@@ -30,7 +30,7 @@ struct CompiledNode {
 };
 
 struct CompiledGraph::Impl {
-  IntGraph graph;  // weights of packed nodes are dropped
+  IntGraph graph;                  // weights of packed nodes are dropped
   std::vector<ElementType> types;  // by TensorId
   std::vector<CompiledNode> nodes;
 };

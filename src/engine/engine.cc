@@ -58,9 +58,8 @@ class GraphStream::State {
     rows = std::min(rows, row_count_);
     while (done_ < rows) {
       done_ = std::min(done_ + step_, rows);
-      LICHEN_TRY_VOID(schedule_->Advance(done_, [&](int node, TensorId id, RowRange range) {
-        return Grow(node, id, range);
-      }));
+      LICHEN_TRY_VOID(schedule_->Advance(
+          done_, [&](int node, TensorId id, RowRange range) { return Grow(node, id, range); }));
     }
     return {};
   }
@@ -79,13 +78,12 @@ class GraphStream::State {
     for (const IntNode& node : graph_.nodes) {
       const Size2 out = sizes_[Index(node.output)];
       smallest = std::min(smallest, std::max<int64_t>(out.h, 1));
-      macs += static_cast<double>(
-          MacCount(graph_, node, out, sizes_[Index(node.inputs[0])]));
+      macs += static_cast<double>(MacCount(graph_, node, out, sizes_[Index(node.inputs[0])]));
     }
     const int64_t quantum = CeilDiv(height, smallest);
     const double per_quantum = macs / static_cast<double>(smallest);
-    const int64_t quanta = std::clamp<int64_t>(
-        static_cast<int64_t>(kStepMacs / std::max(per_quantum, 1.0)), 1, 64);
+    const int64_t quanta =
+        std::clamp<int64_t>(static_cast<int64_t>(kStepMacs / std::max(per_quantum, 1.0)), 1, 64);
     return quantum * quanta;
   }
 
@@ -98,16 +96,15 @@ class GraphStream::State {
       const size_t in = Index(node.inputs[0]);
       if (compiled.path == NodePath::kDepthwise) {
         const Geometry& g = node.geometry;
-        const int64_t last = (sizes_[Index(node.output)].w - 1) * g.stride_w - g.pad_left +
-                             g.kernel_w;
+        const int64_t last =
+            (sizes_[Index(node.output)].w - 1) * g.stride_w - g.pad_left + g.kernel_w;
         pad_left[in] = std::max<int64_t>(pad_left[in], g.pad_left);
         pad_right[in] = std::max<int64_t>(pad_right[in], last - sizes_[in].w);
       }
       if (compiled.path != NodePath::kPacked) continue;
       const PackedConv& conv = compiled.conv;
       const int64_t units = CeilDiv(sizes_[Index(node.output)].w, conv.out_columns);
-      const int64_t last = (units - 1) * conv.unit_step_w + conv.first_column +
-                           conv.window_columns;
+      const int64_t last = (units - 1) * conv.unit_step_w + conv.first_column + conv.window_columns;
       pad_left[in] = std::max<int64_t>(pad_left[in], -conv.first_column);
       pad_right[in] = std::max<int64_t>(pad_right[in], last - sizes_[in].w);
     }
@@ -118,10 +115,10 @@ class GraphStream::State {
                       static_cast<double>(capacities[t] + 1);
     }
     if (wanted_bytes > static_cast<double>(options_.max_bytes)) {
-      return Fail("graph '{}' needs {:.0f} MiB for the rows of a picture {} pixels wide; {} MiB "
-                  "are allowed",
-                  graph_.name, wanted_bytes / 1048576, options_.reference.w,
-                  options_.max_bytes >> 20);
+      return Fail(
+          "graph '{}' needs {:.0f} MiB for the rows of a picture {} pixels wide; {} MiB "
+          "are allowed",
+          graph_.name, wanted_bytes / 1048576, options_.reference.w, options_.max_bytes >> 20);
     }
     int64_t bytes = 0;
     for (size_t t = 0; t < sizes_.size(); ++t) {
@@ -190,8 +187,7 @@ class GraphStream::State {
       ring.Load(y, row_);
       if (rows_.observer) rows_.observer(id, y, row_);
       if (wanted && inside) {
-        LICHEN_TRY_VOID(
-            rows_.sink(static_cast<size_t>(output - graph_.outputs.begin()), y, row_));
+        LICHEN_TRY_VOID(rows_.sink(static_cast<size_t>(output - graph_.outputs.begin()), y, row_));
       }
     }
     return {};
@@ -214,8 +210,8 @@ class GraphStream::State {
         (conv.window_rows + conv.out_rows) * static_cast<int64_t>(sizeof(void*));
     uint8_t* scratch = ThreadScratch(conv_bytes + abs_bytes + pointer_bytes + 64);
     uint8_t* abs_row = scratch + conv_bytes;
-    const uint8_t** window = reinterpret_cast<const uint8_t**>(
-        abs_row + (abs_bytes + 63) / 64 * 64);
+    const uint8_t** window =
+        reinterpret_cast<const uint8_t**>(abs_row + (abs_bytes + 63) / 64 * 64);
     uint8_t** out_rows = const_cast<uint8_t**>(window + conv.window_rows);
 
     for (int32_t r = 0; r < conv.window_rows; ++r) {
@@ -307,10 +303,9 @@ class GraphStream::State {
     const size_t out = Index(node.output);
     std::vector<GenericInput> inputs;
     for (TensorId id : node.inputs) {
-      inputs.push_back({sizes_[Index(id)], graph_.tensor(id).channels,
-                        [ring = &rings_[Index(id)]](int64_t y, std::span<int32_t> row) {
-                          ring->Load(y, row);
-                        }});
+      inputs.push_back(
+          {sizes_[Index(id)], graph_.tensor(id).channels,
+           [ring = &rings_[Index(id)]](int64_t y, std::span<int32_t> row) { ring->Load(y, row); }});
     }
     const int64_t quantum = RowQuantum(node);
     threads_.For(CeilDiv(range.end - range.begin, quantum), [&](int64_t i) {
@@ -363,8 +358,7 @@ Result<void> RunGraph(const CompiledGraph& graph, const RunOptions& options, con
 }
 
 Result<std::vector<RowRange>> NeededInputRows(const IntGraph& graph, const RunOptions& options) {
-  LICHEN_TRY(std::vector<Size2> sizes,
-             InferSizes(graph, options.input_sizes, options.reference));
+  LICHEN_TRY(std::vector<Size2> sizes, InferSizes(graph, options.input_sizes, options.reference));
   const RowSchedule schedule(graph, std::move(sizes), options.output_rows);
   std::vector<RowRange> ranges;
   for (TensorId id : graph.inputs) ranges.push_back(schedule.Total(id));

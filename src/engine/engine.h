@@ -67,8 +67,8 @@ struct RunOptions {
 // Keeps references to graph and threads.
 class GraphStream {
  public:
-  static Result<GraphStream> Create(const CompiledGraph& graph, RunOptions options,
-                                    GraphRows rows, const Threads& threads);
+  static Result<GraphStream> Create(const CompiledGraph& graph, RunOptions options, GraphRows rows,
+                                    const Threads& threads);
   GraphStream(GraphStream&&) noexcept;
   GraphStream& operator=(GraphStream&&) noexcept;
   ~GraphStream();

@@ -50,9 +50,8 @@ class GraphMaker {
 
   TensorId NewTensor(int64_t channels, ValueRange range) {
     const TensorId id{static_cast<int32_t>(graph_.tensors.size())};
-    graph_.tensors.push_back({.name = "t" + std::to_string(id.index),
-                              .channels = channels,
-                              .range = range});
+    graph_.tensors.push_back(
+        {.name = "t" + std::to_string(id.index), .channels = channels, .range = range});
     return id;
   }
 
@@ -216,7 +215,8 @@ TEST(Engine, RandomGraphsEqualTheReference) {
     ASSERT_TRUE(want) << "seed " << seed << ": " << want.error().message;
     for (const std::string& target : SupportedCpuTargets()) {
       ASSERT_TRUE(SetCpuTarget(target));
-      auto got = RunWhole(CompiledGraph(graph), inputs, {}, Threads(1 + static_cast<int>(seed % 3)));
+      auto got =
+          RunWhole(CompiledGraph(graph), inputs, {}, Threads(1 + static_cast<int>(seed % 3)));
       ASSERT_TRUE(got) << got.error().message;
       ExpectSame(*want, *got, target + " seed " + std::to_string(seed));
     }
@@ -243,8 +243,8 @@ IntGraph StridedGraph() {
   };
   const auto conv = [&](TensorId in, TensorId out, OpKind kind, Geometry g) {
     IntNode node{kind, {in}, out, g, {}};
-    const int64_t count = graph.tensor(in).channels * graph.tensor(out).channels * g.kernel_h *
-                          g.kernel_w;
+    const int64_t count =
+        graph.tensor(in).channels * graph.tensor(out).channels * g.kernel_h * g.kernel_w;
     for (int64_t i = 0; i < count; ++i) {
       node.params.weights.push_back(static_cast<int16_t>(maker.Uniform(-99, 99)));
     }
@@ -260,8 +260,14 @@ IntGraph StridedGraph() {
   graph.inputs = {x};
   graph.outputs = {y};
   const auto geometry = [](int32_t k, int32_t s, int32_t p, int32_t divisor) {
-    return Geometry{.kernel_h = k, .kernel_w = k, .stride_h = s, .stride_w = s, .pad_top = p,
-                    .pad_bottom = divisor ? 0 : p, .pad_left = p, .pad_right = divisor ? 0 : p,
+    return Geometry{.kernel_h = k,
+                    .kernel_w = k,
+                    .stride_h = s,
+                    .stride_w = s,
+                    .pad_top = p,
+                    .pad_bottom = divisor ? 0 : p,
+                    .pad_left = p,
+                    .pad_right = divisor ? 0 : p,
                     .output_divisor = divisor ? divisor : 1};
   };
   conv(x, a, OpKind::kConv2d, geometry(9, 4, 4, 0));
@@ -284,11 +290,14 @@ TEST(Engine, AnyRowsPerStepAndAnySizeGiveTheSameBits) {
   for (const Size2 size : {Size2{1, 1}, {1, 17}, {33, 97}, {61, 30}}) {
     std::vector<Tensor<int32_t>> inputs;
     inputs.push_back(RandomPicture(size, 1));
-    auto want = RunReference(graph, [&] {
-      std::vector<Tensor<int32_t>> copy;
-      copy.push_back(inputs[0].Clone());
-      return copy;
-    }(), size);
+    auto want = RunReference(
+        graph,
+        [&] {
+          std::vector<Tensor<int32_t>> copy;
+          copy.push_back(inputs[0].Clone());
+          return copy;
+        }(),
+        size);
     ASSERT_TRUE(want);
     const Tensor<int32_t>& out = (*want)[4];
     ASSERT_EQ(out.shape(), (Shape{1, size.h, size.w, 3}));
@@ -306,8 +315,8 @@ TEST(Engine, AnyRowsPerStepAndAnySizeGiveTheSameBits) {
         return {};
       };
       ASSERT_TRUE(RunGraph(compiled,
-                           {.input_sizes = {size}, .reference = size, .rows_per_step = step},
-                           rows, Threads(2)));
+                           {.input_sizes = {size}, .reference = size, .rows_per_step = step}, rows,
+                           Threads(2)));
       EXPECT_EQ(next, size.h);
     }
   }

@@ -17,9 +17,8 @@ template <class F>
 void ForPixels(const Threads& threads, const Shape& shape, F body) {
   const int64_t pixels = shape.n * shape.h * shape.w;
   const int64_t step = std::max<int64_t>(1, kValuesPerTask / shape.c);
-  threads.For((pixels + step - 1) / step, [&](int64_t i) {
-    body(i * step, std::min(step, pixels - i * step));
-  });
+  threads.For((pixels + step - 1) / step,
+              [&](int64_t i) { body(i * step, std::min(step, pixels - i * step)); });
 }
 
 // `count` pixels of a tensor as a view of one row.

@@ -15,9 +15,9 @@
 namespace lichen {
 
 struct FloatRunOptions {
-  Size2 reference;         // the picture's size, for cropped transposed convolutions; {0, 0}: uncropped
+  Size2 reference;  // the picture's size, for cropped transposed convolutions; {0, 0}: uncropped
   bool reference_kernels = false;  // run the *_ref kernels instead of oneDNN
-  bool keep_all = false;   // keep every tensor; else those not in graph.outputs are freed after use
+  bool keep_all = false;  // keep every tensor; else those not in graph.outputs are freed after use
   // Called after each node with its output and the seconds it took.
   std::function<void(const FloatNode& node, const Tensor<float>& output, double seconds)> observer;
 };

@@ -29,7 +29,7 @@ std::vector<float> RandomValues(size_t count, uint32_t seed, float low, float hi
 }
 
 std::vector<Tensor<float>> RunAll(const FloatGraph& graph, const Tensor<float>& input,
-                               FloatRunOptions options, int thread_count = 2) {
+                                  FloatRunOptions options, int thread_count = 2) {
   std::vector<Tensor<float>> inputs;
   inputs.push_back(input.Clone());
   auto tensors = RunFloatGraph(graph, std::move(inputs), options, Threads(thread_count));
@@ -83,13 +83,12 @@ TEST(FloatEngine, AgreesWithReferenceKernelsOnXlic) {
 FloatGraph EveryOperator() {
   GraphBuilder<FloatParams> b("main");
   const TensorId x = b.Input({.name = "x", .channels = 3});
-  const TensorId conv = b.Add(OpKind::kConv2d, {x}, {.name = "conv", .channels = 8},
-                              {.kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_bottom = 1,
-                               .pad_left = 1, .pad_right = 1},
-                              {.weights = RandomValues(8 * 27, 2, -1, 1),
-                               .bias = RandomValues(8, 3, -1, 1)});
-  const TensorId relu = b.Add(OpKind::kLeakyRelu, {conv}, {.name = "relu", .channels = 8}, {},
-                              {.slope = 0.25F});
+  const TensorId conv = b.Add(
+      OpKind::kConv2d, {x}, {.name = "conv", .channels = 8},
+      {.kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1},
+      {.weights = RandomValues(8 * 27, 2, -1, 1), .bias = RandomValues(8, 3, -1, 1)});
+  const TensorId relu =
+      b.Add(OpKind::kLeakyRelu, {conv}, {.name = "relu", .channels = 8}, {}, {.slope = 0.25F});
   const FloatParams norm{.weights = RandomValues(64, 4, 0, 1), .bias = RandomValues(8, 5, 0.5F, 1)};
   const TensorId gdn = b.Add(OpKind::kGdn, {relu}, {.name = "gdn", .channels = 8}, {}, norm);
   const TensorId igdn = b.Add(OpKind::kIgdn, {gdn}, {.name = "igdn", .channels = 8}, {}, norm);
@@ -98,25 +97,25 @@ FloatGraph EveryOperator() {
   gain.gain_bias = RandomValues(8, 7, -1, 1);
   const TensorId lagc = b.Add(OpKind::kLagc, {igdn}, {.name = "lagc", .channels = 8}, {}, gain);
   const TensorId add = b.Add(OpKind::kAdd, {lagc, relu}, {.name = "add", .channels = 8});
-  const TensorId flat = b.Add(OpKind::kDepthToSpace, {add}, {.name = "flat", .channels = 2},
-                              {.block = 2});
-  const TensorId deep = b.Add(OpKind::kSpaceToDepth, {flat}, {.name = "deep", .channels = 8},
-                              {.block = 2});
+  const TensorId flat =
+      b.Add(OpKind::kDepthToSpace, {add}, {.name = "flat", .channels = 2}, {.block = 2});
+  const TensorId deep =
+      b.Add(OpKind::kSpaceToDepth, {flat}, {.name = "deep", .channels = 8}, {.block = 2});
   const TensorId both = b.Add(OpKind::kConcat, {deep, conv}, {.name = "both", .channels = 16});
   const TensorId pool = b.Add(OpKind::kMaxPool, {both}, {.name = "pool", .channels = 16},
                               {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2});
   const TensorId scaled =
       b.Add(OpKind::kRequant, {pool}, {.name = "scaled", .channels = 16}, {},
             {.bias = RandomValues(16, 8, -1, 1), .gain = RandomValues(16, 9, 1, 2)});
-  const TensorId up = b.Add(OpKind::kConvTranspose2d, {scaled}, {.name = "up", .channels = 4},
-                            {.kernel_h = 4, .kernel_w = 4, .stride_h = 2, .stride_w = 2,
-                             .pad_top = 1, .pad_left = 1},
-                            {.weights = RandomValues(4 * 16 * 16, 10, -1, 1)});
-  const TensorId clamped = b.Add(OpKind::kClamp, {up},
-                                 {.name = "clamped", .channels = 4, .range = {-2, 6}});
-  const TensorId linear = b.Add(OpKind::kLinear, {clamped}, {.name = "linear", .channels = 5},
-                                {.kernel_h = 6, .kernel_w = 8},
-                                {.weights = RandomValues(5 * 192, 11, -1, 1)});
+  const TensorId up = b.Add(
+      OpKind::kConvTranspose2d, {scaled}, {.name = "up", .channels = 4},
+      {.kernel_h = 4, .kernel_w = 4, .stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1},
+      {.weights = RandomValues(4 * 16 * 16, 10, -1, 1)});
+  const TensorId clamped =
+      b.Add(OpKind::kClamp, {up}, {.name = "clamped", .channels = 4, .range = {-2, 6}});
+  const TensorId linear =
+      b.Add(OpKind::kLinear, {clamped}, {.name = "linear", .channels = 5},
+            {.kernel_h = 6, .kernel_w = 8}, {.weights = RandomValues(5 * 192, 11, -1, 1)});
   b.Output(b.Add(OpKind::kLut, {linear}, {.name = "lut", .channels = 5}, {},
                  {.table = {1, 2, 3}, .table_first = -1}));
   return std::move(b).Build();
@@ -136,8 +135,8 @@ TEST(FloatEngine, RunsEveryOperatorLikeTheReferenceKernels) {
 }
 
 TEST(FloatEngine, ClampsToTheRangeOfItsOutput) {
-  const auto tensors = RunAll(EveryOperator(), RandomTensor({1, 6, 8, 3}, 13, -9, 9),
-                           {.keep_all = true});
+  const auto tensors =
+      RunAll(EveryOperator(), RandomTensor({1, 6, 8, 3}, 13, -9, 9), {.keep_all = true});
   const auto values = tensors[13].span();
   EXPECT_EQ(*std::min_element(values.begin(), values.end()), -2);
   EXPECT_EQ(*std::max_element(values.begin(), values.end()), 6);

@@ -11,8 +11,8 @@ namespace {
 // Rows [begin, end) of an input; rows and columns outside the picture are zeros.
 Tensor<int32_t> Window(const GenericInput& input, RowRange rows, int64_t pad_left,
                        int64_t pad_right) {
-  Tensor<int32_t> window({1, rows.end - rows.begin, input.size.w + pad_left + pad_right,
-                          input.channels});
+  Tensor<int32_t> window(
+      {1, rows.end - rows.begin, input.size.w + pad_left + pad_right, input.channels});
   std::vector<int32_t> row(static_cast<size_t>(input.size.w * input.channels));
   const int64_t width = std::min(input.size.w, input.size.w + pad_right);
   for (int64_t y = std::max<int64_t>(rows.begin, 0); y < std::min(rows.end, input.size.h); ++y) {
@@ -92,9 +92,9 @@ Tensor<int32_t> RunGenericRows(const IntNode& node, const std::vector<GenericInp
     Tensor<int32_t> whole({1, made, inputs[0].size.w * g.block, output.channels});
     DepthToSpaceRef(std::as_const(window).view(), g.block, 0, whole.view());
     for (int64_t y = out.begin; y < out.end; ++y) {
-      std::copy_n(whole.view().Row(0, y + g.crop - rows[0].begin * g.block) +
-                      g.crop * output.channels,
-                  output_size.w * output.channels, result.view().Row(0, y - out.begin));
+      std::copy_n(
+          whole.view().Row(0, y + g.crop - rows[0].begin * g.block) + g.crop * output.channels,
+          output_size.w * output.channels, result.view().Row(0, y - out.begin));
     }
     return result;
   }

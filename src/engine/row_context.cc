@@ -47,13 +47,11 @@ Result<RowContextStream> RowContextStream::Create(const CompiledContext& compile
     state->context_row.assign(row.begin(), row.end());
     return {};
   };
-  LICHEN_TRY(state->context,
-             GraphStream::Create(compiled.context,
-                                 {.input_sizes = {latent_size}, .rows_per_step = 1},
-                                 std::move(rows), threads));
+  LICHEN_TRY(state->context, GraphStream::Create(compiled.context,
+                                                 {.input_sizes = {latent_size}, .rows_per_step = 1},
+                                                 std::move(rows), threads));
   GraphRows parameter_rows;
-  parameter_rows.source = [state](size_t input, int64_t y,
-                                  std::span<int32_t> row) -> Result<void> {
+  parameter_rows.source = [state](size_t input, int64_t y, std::span<int32_t> row) -> Result<void> {
     if (input == 1) return state->hyper_row(y, row);
     if (row.size() != state->context_row.size()) {
       return Fail("graph 'entropy_parameters' does not fit the output of 'context'");
@@ -70,10 +68,9 @@ Result<RowContextStream> RowContextStream::Create(const CompiledContext& compile
     return Fail("graph 'context' must keep the size of the latents");
   }
   LICHEN_TRY(state->parameters,
-             GraphStream::Create(
-                 compiled.parameters,
-                 {.input_sizes = {context_size, latent_size}, .rows_per_step = 1},
-                 std::move(parameter_rows), threads));
+             GraphStream::Create(compiled.parameters,
+                                 {.input_sizes = {context_size, latent_size}, .rows_per_step = 1},
+                                 std::move(parameter_rows), threads));
   return stream;
 }
 
@@ -103,14 +100,14 @@ Result<ContextTensors> RunRowContext(const IntNet& net, const Tensor<int32_t>& y
   ContextTensors made{Tensor<int32_t>(shape), Tensor<int32_t>(shape), Tensor<int32_t>(shape),
                       Tensor<int32_t>(shape)};
   const size_t count = static_cast<size_t>(shape.w * shape.c);
-  LICHEN_TRY(RowContextStream stream,
-             RowContextStream::Create(
-                 compiled, {shape.h, shape.w},
-                 [&](int64_t h, std::span<int32_t> row) -> Result<void> {
-                   std::copy_n(hyper.view().Row(0, h), row.size(), row.begin());
-                   return {};
-                 },
-                 threads));
+  LICHEN_TRY(RowContextStream stream, RowContextStream::Create(
+                                          compiled, {shape.h, shape.w},
+                                          [&](int64_t h, std::span<int32_t> row) -> Result<void> {
+                                            std::copy_n(hyper.view().Row(0, h), row.size(),
+                                                        row.begin());
+                                            return {};
+                                          },
+                                          threads));
   for (int64_t h = 0; h < shape.h; ++h) {
     const auto row = [&](Tensor<int32_t>& t) { return std::span(t.view().Row(0, h), count); };
     LICHEN_TRY_VOID(stream.PredictRow(row(made.means), row(made.indices)));

@@ -148,9 +148,8 @@ Result<void> RunFloat(const FloatGraph& graph, Tensor<float> input, Size2 refere
                       const RunModelOptions& options, const Threads& threads,
                       ModelRun<float>& run) {
   std::vector<double> seconds;
-  FloatRunOptions float_options{.reference = reference,
-                                .reference_kernels = options.reference,
-                                .keep_all = true};
+  FloatRunOptions float_options{
+      .reference = reference, .reference_kernels = options.reference, .keep_all = true};
   float_options.observer = [&](const FloatNode&, const Tensor<float>&, double time) {
     seconds.push_back(time);
   };

@@ -24,8 +24,7 @@ Result<std::vector<int16_t>> PictureSymbols(const IntNet& net, const CompiledGra
     for (const int32_t v : row) symbols.push_back(static_cast<int16_t>(Requantise(v, round)));
     return {};
   };
-  LICHEN_TRY_VOID(
-      RunGraph(analysis, {.input_sizes = {size}, .reference = size}, rows, threads));
+  LICHEN_TRY_VOID(RunGraph(analysis, {.input_sizes = {size}, .reference = size}, rows, threads));
   return symbols;
 }
 

@@ -18,15 +18,14 @@ void Conv2dRef(ConstView x, std::span<const int16_t> weights, const Geometry& g,
             for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
               const int64_t xi = xo * g.stride_w - g.pad_left + kx;
               if (xi < 0 || xi >= x.shape.w) continue;
-              const int16_t* w =
-                  &weights[static_cast<size_t>(((oc * g.kernel_h + ky) * g.kernel_w + kx) *
-                                               in_per_group)];
+              const int16_t* w = &weights[static_cast<size_t>(
+                  ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group)];
               const int32_t* v = &x(n, yi, xi, first_ic);
               for (int64_t ic = 0; ic < in_per_group; ++ic) acc += int64_t{w[ic]} * v[ic];
             }
           }
-          out(n, y, xo, oc) = static_cast<int32_t>(
-              Requantise(acc, requant.At(static_cast<size_t>(oc), range)));
+          out(n, y, xo, oc) =
+              static_cast<int32_t>(Requantise(acc, requant.At(static_cast<size_t>(oc), range)));
         }
       }
     }
@@ -49,15 +48,14 @@ void ConvTranspose2dRef(ConstView x, std::span<const int16_t> weights, const Geo
             for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
               const int64_t xi = xo + g.pad_left - kx;
               if (xi < 0 || xi % g.stride_w != 0 || xi / g.stride_w >= x.shape.w) continue;
-              const int16_t* w =
-                  &weights[static_cast<size_t>(((oc * g.kernel_h + ky) * g.kernel_w + kx) *
-                                               in_per_group)];
+              const int16_t* w = &weights[static_cast<size_t>(
+                  ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group)];
               const int32_t* v = &x(n, yi / g.stride_h, xi / g.stride_w, first_ic);
               for (int64_t ic = 0; ic < in_per_group; ++ic) acc += int64_t{w[ic]} * v[ic];
             }
           }
-          out(n, y, xo, oc) = static_cast<int32_t>(
-              Requantise(acc, requant.At(static_cast<size_t>(oc), range)));
+          out(n, y, xo, oc) =
+              static_cast<int32_t>(Requantise(acc, requant.At(static_cast<size_t>(oc), range)));
         }
       }
     }

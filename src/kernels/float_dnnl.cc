@@ -150,10 +150,8 @@ void FloatLinearDnnl(FloatView x, std::span<const float> weights, std::span<cons
   const int64_t count = x.shape.h * x.shape.w * x.shape.c;
   try {
     const memory::desc from({x.shape.n, count}, memory::data_type::f32, memory::format_tag::nc);
-    const memory::desc to({x.shape.n, out.shape.c}, memory::data_type::f32,
-                          memory::format_tag::nc);
-    const memory::desc kernel({out.shape.c, count}, memory::data_type::f32,
-                              memory::format_tag::oi);
+    const memory::desc to({x.shape.n, out.shape.c}, memory::data_type::f32, memory::format_tag::nc);
+    const memory::desc kernel({out.shape.c, count}, memory::data_type::f32, memory::format_tag::oi);
     const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, from, kernel,
                                                  BiasDesc(bias), to);
     Execute<dnnl::inner_product_forward>({desc, Cpu()}, {x, weights.data(), kernel, bias, out});
@@ -167,9 +165,8 @@ void FloatAddGram(std::span<const float> rows, int64_t count, int thread_count,
   const OmpThreads threads(thread_count);
   const auto width = static_cast<int64_t>(rows.size()) / count;
   LICHEN_CHECK(static_cast<int64_t>(matrix.size()) == width * width);
-  const auto status =
-      dnnl::sgemm('T', 'N', width, width, count, 1.0F, rows.data(), width, rows.data(), width,
-                  1.0F, matrix.data(), width);
+  const auto status = dnnl::sgemm('T', 'N', width, width, count, 1.0F, rows.data(), width,
+                                  rows.data(), width, 1.0F, matrix.data(), width);
   LICHEN_CHECK(status == dnnl::status::success);
 }
 

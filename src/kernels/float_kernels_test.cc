@@ -49,26 +49,67 @@ struct ConvCase {
 };
 
 const std::vector<ConvCase> kConvCases = {
-    {"pixel", {.kernel_h = 9, .kernel_w = 9, .stride_h = 4, .stride_w = 4, .pad_top = 4,
-               .pad_bottom = 4, .pad_left = 4, .pad_right = 4}, {1, 1}, 3, 17},
-    {"first layer", {.kernel_h = 9, .kernel_w = 9, .stride_h = 4, .stride_w = 4, .pad_top = 4,
-                     .pad_bottom = 4, .pad_left = 4, .pad_right = 4}, {33, 97}, 3, 128},
+    {"pixel",
+     {.kernel_h = 9,
+      .kernel_w = 9,
+      .stride_h = 4,
+      .stride_w = 4,
+      .pad_top = 4,
+      .pad_bottom = 4,
+      .pad_left = 4,
+      .pad_right = 4},
+     {1, 1},
+     3,
+     17},
+    {"first layer",
+     {.kernel_h = 9,
+      .kernel_w = 9,
+      .stride_h = 4,
+      .stride_w = 4,
+      .pad_top = 4,
+      .pad_bottom = 4,
+      .pad_left = 4,
+      .pad_right = 4},
+     {33, 97},
+     3,
+     128},
     {"even kernel", {.kernel_h = 2, .kernel_w = 4, .stride_w = 3, .pad_left = 1}, {7, 20}, 5, 6},
-    {"groups", {.kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1,
-                .pad_right = 1, .groups = 3}, {9, 10}, 12, 18},
-    {"depthwise", {.kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1,
-                   .pad_right = 1, .groups = 16}, {9, 10}, 16, 16},
-    {"causal rows", {.kernel_h = 3, .kernel_w = 3, .pad_top = 3, .pad_bottom = -1, .pad_left = 1,
-                     .pad_right = 1}, {8, 9}, 4, 4},
+    {"groups",
+     {.kernel_h = 3,
+      .kernel_w = 3,
+      .pad_top = 1,
+      .pad_bottom = 1,
+      .pad_left = 1,
+      .pad_right = 1,
+      .groups = 3},
+     {9, 10},
+     12,
+     18},
+    {"depthwise",
+     {.kernel_h = 3,
+      .kernel_w = 3,
+      .pad_top = 1,
+      .pad_bottom = 1,
+      .pad_left = 1,
+      .pad_right = 1,
+      .groups = 16},
+     {9, 10},
+     16,
+     16},
+    {"causal rows",
+     {.kernel_h = 3, .kernel_w = 3, .pad_top = 3, .pad_bottom = -1, .pad_left = 1, .pad_right = 1},
+     {8, 9},
+     4,
+     4},
 };
 
 TEST(FloatConv2d, DnnlAgreesWithReference) {
   for (const ConvCase& c : kConvCases) {
     SCOPED_TRACE(c.name);
     const Geometry& g = c.geometry;
-    const Shape out_shape = {
-        2, (c.in.h + g.pad_top + g.pad_bottom - g.kernel_h) / g.stride_h + 1,
-        (c.in.w + g.pad_left + g.pad_right - g.kernel_w) / g.stride_w + 1, c.out_channels};
+    const Shape out_shape = {2, (c.in.h + g.pad_top + g.pad_bottom - g.kernel_h) / g.stride_h + 1,
+                             (c.in.w + g.pad_left + g.pad_right - g.kernel_w) / g.stride_w + 1,
+                             c.out_channels};
     const Tensor<float> x = RandomTensor({2, c.in.h, c.in.w, c.in_channels}, 1);
     const auto weights = Random(
         static_cast<size_t>(c.out_channels * g.kernel_h * g.kernel_w * c.in_channels / g.groups),
@@ -108,8 +149,14 @@ TEST(FloatConvTranspose2d, DnnlAgreesWithReferenceWhateverTheCrop) {
 }
 
 TEST(FloatConvTranspose2d, IsTheAdjointOfConv2d) {
-  const Geometry g = {.kernel_h = 5, .kernel_w = 5, .stride_h = 2, .stride_w = 2, .pad_top = 2,
-                      .pad_bottom = 2, .pad_left = 2, .pad_right = 2};
+  const Geometry g = {.kernel_h = 5,
+                      .kernel_w = 5,
+                      .stride_h = 2,
+                      .stride_w = 2,
+                      .pad_top = 2,
+                      .pad_bottom = 2,
+                      .pad_left = 2,
+                      .pad_right = 2};
   const Tensor<float> x = RandomTensor({1, 8, 12, 3}, 7);
   const Tensor<float> y = RandomTensor({1, 4, 6, 4}, 8);
   const auto weights = Random(4 * 25 * 3, 9);  // [4][ky][kx][3]

@@ -49,8 +49,8 @@ void FloatConv2dRef(FloatView x, std::span<const float> weights, std::span<const
             for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
               const int64_t xi = xo * g.stride_w - g.pad_left + kx;
               if (xi < 0 || xi >= x.shape.w) continue;
-              const float* w = weights.data() +
-                               ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group;
+              const float* w =
+                  weights.data() + ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group;
               const float* v = &x(n, yi, xi, first_ic);
               for (int64_t ic = 0; ic < in_per_group; ++ic) sum += double{w[ic]} * v[ic];
             }
@@ -78,8 +78,8 @@ void FloatConvTranspose2dRef(FloatView x, std::span<const float> weights,
             for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
               const int64_t xi = xo + g.pad_left - kx;
               if (xi < 0 || xi % g.stride_w != 0 || xi / g.stride_w >= x.shape.w) continue;
-              const float* w = weights.data() +
-                               ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group;
+              const float* w =
+                  weights.data() + ((oc * g.kernel_h + ky) * g.kernel_w + kx) * in_per_group;
               const float* v = &x(n, yi / g.stride_h, xi / g.stride_w, first_ic);
               for (int64_t ic = 0; ic < in_per_group; ++ic) sum += double{w[ic]} * v[ic];
             }
@@ -135,8 +135,8 @@ void FloatLagcRef(FloatView x, const FloatLagcWeights& weights, FloatOut out) {
     for (int64_t c = 0; c < channels; ++c) {
       const double u = Affine(from, channels, weights.affine, weights.bias, c,
                               [](float v) { return double{v}; });
-      to[c] = static_cast<float>(from[c] * (1 + At(weights.gain, c, 1) * std::tanh(u) +
-                                            At(weights.gain_bias, c, 0)));
+      to[c] = static_cast<float>(
+          from[c] * (1 + At(weights.gain, c, 1) * std::tanh(u) + At(weights.gain_bias, c, 0)));
     }
   });
 }

@@ -30,8 +30,8 @@ void ForElements(ConstView x, ValueRange range, MutableView out, Map map) {
 int64_t Norm(const int32_t* pixel, int64_t channels, int64_t c, const GdnWeights& weights) {
   int64_t acc = 0;
   for (int64_t j = 0; j < channels; ++j) {
-    acc += int64_t{weights.gamma[static_cast<size_t>(c * channels + j)]} *
-           std::abs(int64_t{pixel[j]});
+    acc +=
+        int64_t{weights.gamma[static_cast<size_t>(c * channels + j)]} * std::abs(int64_t{pixel[j]});
   }
   return Requantise(acc, weights.norm.At(static_cast<size_t>(c), weights.norm_range));
 }
@@ -53,8 +53,7 @@ void SpaceToDepthRef(ConstView x, int block, MutableView out) {
   ForPixels(out.shape, [&](int64_t n, int64_t y, int64_t xo) {
     for (int64_t c = 0; c < out.shape.c; ++c) {
       const int64_t phase = c / x.shape.c;
-      out(n, y, xo, c) = x(n, y * block + phase / block, xo * block + phase % block,
-                           c % x.shape.c);
+      out(n, y, xo, c) = x(n, y * block + phase / block, xo * block + phase % block, c % x.shape.c);
     }
   });
 }
@@ -72,8 +71,8 @@ void GdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output
   });
 }
 
-void IgdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output,
-             ValueRange range, MutableView out) {
+void IgdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output, ValueRange range,
+             MutableView out) {
   ForPixels(out.shape, [&](int64_t n, int64_t y, int64_t xo) {
     const int32_t* pixel = &x(n, y, xo, 0);
     for (int64_t c = 0; c < out.shape.c; ++c) {

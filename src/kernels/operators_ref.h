@@ -47,8 +47,8 @@ void SpaceToDepthRef(ConstView x, int block, MutableView out);
 void GdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output, ValueRange range,
             MutableView out);
 // q = Requantise(x * norm, output).
-void IgdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output,
-             ValueRange range, MutableView out);
+void IgdnRef(ConstView x, const GdnWeights& weights, const ChannelRequant& output, ValueRange range,
+             MutableView out);
 // q = Requantise(x * g, output).
 void LagcRef(ConstView x, const LagcWeights& weights, const ChannelRequant& output,
              ValueRange range, MutableView out);

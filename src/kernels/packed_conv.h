@@ -30,7 +30,7 @@ struct LaneRun {
 };
 
 struct PackedStep {
-  int32_t row = 0;      // of the unit's input window
+  int32_t row = 0;  // of the unit's input window
   int32_t first_vector = 0;
   int32_t vectors = 0;  // 1 to 4, from first_vector
   int32_t groups = 0;   // pairs of 16-bit or quads of 8-bit input elements
@@ -48,7 +48,7 @@ struct PackedBlock {
   int32_t vectors = 0;
   int32_t segments_begin = 0;
   int32_t segments_end = 0;
-  int64_t first_lane = 0;  // into LaneRequant
+  int64_t first_lane = 0;   // into LaneRequant
   bool contiguous = false;  // whole vectors, stored as one run
   int32_t runs_begin = 0;
   int32_t runs_end = 0;
@@ -66,11 +66,11 @@ struct LaneRequant {
   // Even and odd lanes of each vector apart, as 64-bit numbers.
   AlignedArray<int64_t> multiplier;
   AlignedArray<int64_t> pre_shift;
-  AlignedArray<int64_t> bias;  // plus half
+  AlignedArray<int64_t> bias;                // plus half
   AlignedArray<int32_t> natural_multiplier;  // in lane order; valid where `narrow`
   int post_shift = 0;
   bool has_pre_shift = false;
-  bool narrow = true;  // every multiplier fits 32 bits, so the SIMD path applies
+  bool narrow = true;         // every multiplier fits 32 bits, so the SIMD path applies
   bool fits_32_bits = false;  // so does every result before saturation
   ValueRange range;
 };

@@ -52,8 +52,8 @@ class Packer {
     for (const std::vector<Lane>& lanes : LaneLists()) {
       for (size_t at = 0; at < lanes.size(); at += static_cast<size_t>(max_vectors_ * N())) {
         const size_t end = std::min(lanes.size(), at + static_cast<size_t>(max_vectors_ * N()));
-        PackBlock({lanes.begin() + static_cast<int64_t>(at),
-                   lanes.begin() + static_cast<int64_t>(end)});
+        PackBlock(
+            {lanes.begin() + static_cast<int64_t>(at), lanes.begin() + static_cast<int64_t>(end)});
       }
     }
     FinishRequant();
@@ -118,10 +118,10 @@ class Packer {
       for (int32_t px = 0; px < g_.stride_w; ++px) phases.emplace_back(py, px);
     }
     const auto taps = [&](std::pair<int32_t, int32_t> p) {
-      return std::pair(Taps(p.first, g_.pad_top, g_.stride_h, g_.kernel_h, conv_.first_row,
-                            conv_.window_rows),
-                       Taps(p.second, g_.pad_left, g_.stride_w, g_.kernel_w, conv_.first_column,
-                            conv_.window_columns));
+      return std::pair(
+          Taps(p.first, g_.pad_top, g_.stride_h, g_.kernel_h, conv_.first_row, conv_.window_rows),
+          Taps(p.second, g_.pad_left, g_.stride_w, g_.kernel_w, conv_.first_column,
+               conv_.window_columns));
     };
     std::stable_sort(phases.begin(), phases.end(),
                      [&](auto a, auto b) { return taps(a) > taps(b); });
@@ -242,8 +242,8 @@ class Packer {
     bool fits = true;
     for (size_t l = 0; l < sums.size(); ++l) {
       for (int64_t e = 0; e < per_group_; ++e) {
-        const int64_t w = group.weights[l * static_cast<size_t>(per_group_) +
-                                        static_cast<size_t>(e)];
+        const int64_t w =
+            group.weights[l * static_cast<size_t>(per_group_) + static_cast<size_t>(e)];
         sums[l] += (w < 0 ? -w : w) * x_max;
       }
       fits = fits && sums[l] <= kSegmentLimit;
@@ -284,9 +284,8 @@ class Packer {
     }
     for (int64_t sum : weight_sums) {
       // Modulo 2^32, like the products it makes good.
-      init_.push_back(conv_.flip_sign
-                          ? static_cast<int32_t>(static_cast<uint32_t>(-128 * sum))
-                          : 0);
+      init_.push_back(conv_.flip_sign ? static_cast<int32_t>(static_cast<uint32_t>(-128 * sum))
+                                      : 0);
     }
     segment.steps_end = static_cast<int32_t>(conv_.steps.size());
     conv_.segments.push_back(segment);
@@ -355,8 +354,8 @@ class Packer {
         }
         ++count;
       }
-      conv_.runs.push_back({static_cast<int32_t>(l), static_cast<int32_t>(count), first.phase_y,
-                            element});
+      conv_.runs.push_back(
+          {static_cast<int32_t>(l), static_cast<int32_t>(count), first.phase_y, element});
       l += count;
     }
   }
@@ -366,9 +365,9 @@ class Packer {
     conv_.requant.range = spec_.range;
     for (size_t l = 0; l < lane_order_.size(); ++l) {
       if (lane_order_[l].channel < 0) continue;
-      conv_.requant.Set(static_cast<int64_t>(l),
-                        spec_.requant->At(static_cast<size_t>(lane_order_[l].channel),
-                                          spec_.range));
+      conv_.requant.Set(
+          static_cast<int64_t>(l),
+          spec_.requant->At(static_cast<size_t>(lane_order_[l].channel), spec_.range));
     }
     conv_.requant.Finish(conv_.lane_count, max_abs_acc_);
   }
@@ -377,7 +376,7 @@ class Packer {
   const Geometry& g_;
   PackedConv conv_;
   int32_t max_vectors_ = 0;
-  int64_t per_group_ = 2;  // elements of a group of products: pairs or quads
+  int64_t per_group_ = 2;     // elements of a group of products: pairs or quads
   int64_t in_per_group_ = 0;  // channels of a group of the convolution
   int64_t out_per_group_ = 0;
   std::vector<Lane> lane_order_;
@@ -402,8 +401,8 @@ void LaneRequant::Finish(int lane_count, std::span<const int64_t> max_abs_acc) {
   fits_32_bits = true;
   for (size_t l = 0; l < exact.size(); ++l) {
     const __int128 bound = max_abs_acc[max_abs_acc.size() == 1 ? 0 : l];
-    const __int128 product = bound * (exact[l].multiplier < 0 ? -exact[l].multiplier
-                                                              : exact[l].multiplier);
+    const __int128 product =
+        bound * (exact[l].multiplier < 0 ? -exact[l].multiplier : exact[l].multiplier);
     const __int128 bias_abs = exact[l].bias < 0 ? -exact[l].bias : exact[l].bias;
     // One for the floor of a negative number and one for the half of the rounding.
     const __int128 result = ((product >> exact[l].pre_shift) + bias_abs + 1) >> post_shift;

@@ -1,9 +1,10 @@
-#include "kernels/packed_conv.h"
 #include "kernels/packed_conv_simd.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+
+#include "kernels/packed_conv.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/packed_conv_simd.cc"
@@ -188,9 +189,9 @@ void Accumulate(const PackedConv& conv, const PackedConvCall& call, const Packed
     const PackedSegment& segment = conv.segments[static_cast<size_t>(s)];
     const int32_t* init = conv.init.data() + segment.init;
     // A first step that leaves vectors out would leave their accumulators unset.
-    const bool whole = segment.steps_end > segment.steps_begin &&
-                       conv.steps[static_cast<size_t>(segment.steps_begin)].vectors ==
-                           block.vectors;
+    const bool whole =
+        segment.steps_end > segment.steps_begin &&
+        conv.steps[static_cast<size_t>(segment.steps_begin)].vectors == block.vectors;
     if (!whole) {
       for (int64_t u = 0; u < units; ++u) {
         std::memcpy(sums.acc + u * stride, init, static_cast<size_t>(stride) * 4);
@@ -198,16 +199,17 @@ void Accumulate(const PackedConv& conv, const PackedConvCall& call, const Packed
     }
     const bool first_segment = s == block.segments_begin;
     // A last step of all vectors adds its sums to hi and lo itself.
-    const bool adds = sums.wide && segment.steps_end > segment.steps_begin &&
-                      conv.steps[static_cast<size_t>(segment.steps_end - 1)].vectors ==
-                          block.vectors;
+    const bool adds =
+        sums.wide && segment.steps_end > segment.steps_begin &&
+        conv.steps[static_cast<size_t>(segment.steps_end - 1)].vectors == block.vectors;
     for (int32_t i = segment.steps_begin; i < segment.steps_end; ++i) {
       const PackedStep& step = conv.steps[static_cast<size_t>(i)];
       const bool adds_here = adds && i + 1 == segment.steps_end;
-      const uint8_t* x = call.rows[step.row] + call.unit_begin * unit_bytes +
-                         step.element * SizeBytes(conv.input);
+      const uint8_t* x =
+          call.rows[step.row] + call.unit_begin * unit_bytes + step.element * SizeBytes(conv.input);
       const uint8_t* w = conv.weights.data() + step.weights_bytes;
-      const Accumulators acc{sums.acc + step.first_vector * n, stride,
+      const Accumulators acc{sums.acc + step.first_vector * n,
+                             stride,
                              whole && i == segment.steps_begin ? init : nullptr,
                              adds_here ? sums.hi : nullptr,
                              adds_here ? sums.lo : nullptr,
@@ -230,10 +232,9 @@ VI32 RequantSumsExactly(const LaneRequant& requant, int64_t lane, const Sums& su
   const int64_t n = static_cast<int64_t>(hn::Lanes(d));
   HWY_ALIGN int32_t out[64];
   for (int64_t i = 0; i < n; ++i) {
-    const int64_t acc = sums.wide ? int64_t{sums.hi[at + i]} * 65536 + sums.lo[at + i]
-                                  : int64_t{sums.acc[at + i]};
-    out[i] =
-        static_cast<int32_t>(Requantise(acc, requant.exact[static_cast<size_t>(lane + i)]));
+    const int64_t acc =
+        sums.wide ? int64_t{sums.hi[at + i]} * 65536 + sums.lo[at + i] : int64_t{sums.acc[at + i]};
+    out[i] = static_cast<int32_t>(Requantise(acc, requant.exact[static_cast<size_t>(lane + i)]));
   }
   return hn::LoadU(d, out);
 }
@@ -345,10 +346,10 @@ void FinishDirect(const PackedConv& conv, const PackedConvCall& call, const Pack
   const int64_t units = std::min(call.unit_end, last) - call.unit_begin;
   const int64_t out = call.unit_begin * conv.out_columns * conv.out_channels + run.out_element;
   for (int32_t v = 0; v < block.vectors; ++v) {
-    const auto finish = sums.wide ? FinishVector<kTail, true, kOutput>
-                                  : FinishVector<kTail, false, kOutput>;
-    finish(conv, call, block.first_lane + v * n, sums, v * n, block.vectors * n, units,
-           out + v * n, call.out_rows[run.out_row]);
+    const auto finish =
+        sums.wide ? FinishVector<kTail, true, kOutput> : FinishVector<kTail, false, kOutput>;
+    finish(conv, call, block.first_lane + v * n, sums, v * n, block.vectors * n, units, out + v * n,
+           call.out_rows[run.out_row]);
   }
 }
 
@@ -385,9 +386,8 @@ HWY_INLINE VI32 RequantSums(const LaneRequant& requant, int64_t lane, const Sums
   if (requant.narrow) {
     const DI32 d;
     const RequantVectors vectors(requant, lane);
-    return sums.wide
-               ? vectors.ApplyHiLo(hn::LoadU(d, sums.hi + at), hn::LoadU(d, sums.lo + at))
-               : vectors.ApplyNarrow(hn::LoadU(d, sums.acc + at));
+    return sums.wide ? vectors.ApplyHiLo(hn::LoadU(d, sums.hi + at), hn::LoadU(d, sums.lo + at))
+                     : vectors.ApplyNarrow(hn::LoadU(d, sums.acc + at));
   }
 #endif
   return RequantSumsExactly(requant, lane, sums, at);
@@ -428,9 +428,9 @@ void FinishBlock(const PackedConv& conv, const PackedConvCall& call, const Packe
       const int64_t lane = block.first_lane + v * n;
       VI32 q = RequantSums(conv.requant, lane, sums, at + v * n);
       if (call.tail != PackedTail::kNone) {
-        q = ApplyTail(call, q, lane,
-                      LoadElements(call.x_row + (out + v * n) * SizeBytes(call.x_type),
-                                   call.x_type));
+        q = ApplyTail(
+            call, q, lane,
+            LoadElements(call.x_row + (out + v * n) * SizeBytes(call.x_type), call.x_type));
       }
       hn::StoreU(q, d, lanes + v * n);
     }

@@ -66,8 +66,7 @@ class ConvCase {
     } else if (c_.tail == PackedTail::kIgdn) {
       IgdnRef(x.view(), gdn, output_, {-32767, 32767}, out.view());
     } else if (c_.spec.transposed) {
-      ConvTranspose2dRef(x.view(), weights_, c_.spec.geometry, requant_, c_.spec.range,
-                         out.view());
+      ConvTranspose2dRef(x.view(), weights_, c_.spec.geometry, requant_, c_.spec.range, out.view());
     } else {
       Conv2dRef(x.view(), weights_, c_.spec.geometry, requant_, c_.spec.range, out.view());
     }
@@ -143,8 +142,8 @@ Tensor<int32_t> ConvCase::Packed(const Tensor<int32_t>& x) const {
       const auto& source = c_.tail == PackedTail::kNone ? rows : abs_rows;
       const uint8_t* row =
           y >= 0 && y < c_.input.h ? source[static_cast<size_t>(y)].data() : zeros.data();
-      window.push_back(row + (pad + conv.first_column) * c_.spec.in_channels *
-                                 SizeBytes(c_.spec.input));
+      window.push_back(row +
+                       (pad + conv.first_column) * c_.spec.in_channels * SizeBytes(c_.spec.input));
     }
     PackedConvCall call{.rows = window.data(),
                         .block_end = static_cast<int32_t>(conv.blocks.size()),
@@ -197,8 +196,15 @@ Case ConvOf(int32_t k, int32_t s, int32_t pad, int64_t ic, int64_t oc, Size2 in,
             int32_t groups = 1) {
   Case c;
   c.spec.transposed = transposed;
-  c.spec.geometry = {.kernel_h = k, .kernel_w = k, .stride_h = s, .stride_w = s, .pad_top = pad,
-                     .pad_bottom = pad, .pad_left = pad, .pad_right = pad, .groups = groups};
+  c.spec.geometry = {.kernel_h = k,
+                     .kernel_w = k,
+                     .stride_h = s,
+                     .stride_w = s,
+                     .pad_top = pad,
+                     .pad_bottom = pad,
+                     .pad_left = pad,
+                     .pad_right = pad,
+                     .groups = groups};
   c.spec.in_channels = ic;
   c.spec.out_channels = oc;
   c.spec.input_range = {-8191, 8191};
@@ -212,8 +218,8 @@ Case ConvOf(int32_t k, int32_t s, int32_t pad, int64_t ic, int64_t oc, Size2 in,
 TEST(PackedConv, EqualsReferenceAcrossShapes) {
   uint32_t seed = 100;
   for (const bool transposed : {false, true}) {
-    for (const auto& [k, s, p] : {std::tuple{5, 2, 2}, {9, 4, 4}, {3, 1, 1}, {1, 1, 0}, {4, 2, 1},
-                                  {2, 2, 0}}) {
+    for (const auto& [k, s, p] :
+         {std::tuple{5, 2, 2}, {9, 4, 4}, {3, 1, 1}, {1, 1, 0}, {4, 2, 1}, {2, 2, 0}}) {
       for (const auto& [ic, oc] : {std::pair{3, 5}, {16, 33}, {7, 64}, {24, 130}, {12, 3}}) {
         for (const Size2 size : {Size2{5, 7}, Size2{9, 61}}) {
           if (!transposed && (size.h + 2 * p < k || size.w + 2 * p < k)) continue;

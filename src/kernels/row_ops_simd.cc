@@ -1,7 +1,7 @@
-#include "kernels/row_ops.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "kernels/row_ops.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/row_ops_simd.cc"
@@ -80,8 +80,8 @@ HWY_INLINE VI32 RequantLanes(VI32 acc, const LaneRequant& requant, int64_t lane)
   HWY_ALIGN int32_t values[64];
   hn::StoreU(acc, d, values);
   for (int64_t i = 0; i < n; ++i) {
-    values[i] = static_cast<int32_t>(
-        Requantise(values[i], requant.exact[static_cast<size_t>(lane + i)]));
+    values[i] =
+        static_cast<int32_t>(Requantise(values[i], requant.exact[static_cast<size_t>(lane + i)]));
   }
   return hn::LoadU(d, values);
 }

@@ -14,15 +14,15 @@ namespace lichen {
 // Lagc). Bounds follow from the weights and the ranges of the inputs, over all channels.
 struct AccumulatorProof {
   std::string graph;
-  std::string node;             // name of its output tensor
-  int32_t weight_bits = 0;      // signed bits that hold every weight
-  int32_t input_bits = 0;       // bits that hold the input's range
-  int64_t min = 0;              // smallest and largest possible accumulator
+  std::string node;         // name of its output tensor
+  int32_t weight_bits = 0;  // signed bits that hold every weight
+  int32_t input_bits = 0;   // bits that hold the input's range
+  int64_t min = 0;          // smallest and largest possible accumulator
   int64_t max = 0;
-  int64_t products = 0;         // per output value (all taps)
-  int32_t segments = 1;         // parts of the sum, each of which fits 32 bits; worst channel
+  int64_t products = 0;             // per output value (all taps)
+  int32_t segments = 1;             // parts of the sum, each of which fits 32 bits; worst channel
   double products_per_segment = 0;  // averaged over channels
-  double headroom_bits = 0;     // log2(2^62 / largest intermediate of the requantiser)
+  double headroom_bits = 0;         // log2(2^62 / largest intermediate of the requantiser)
 };
 
 // Everything the engine, the simulators and the emitters rely on: unique and legal names, ids in range, topological

@@ -36,10 +36,12 @@ Result<void> CheckFloatNode(const FloatNode& node, size_t channels) {
   }
   const bool takes_table = node.kind == OpKind::kLut;
   if (takes_table == p.table.empty()) {
-    return Fail("{} table entries where it takes {}", p.table.size(), takes_table ? "some" : "none");
+    return Fail("{} table entries where it takes {}", p.table.size(),
+                takes_table ? "some" : "none");
   }
   if (!takes_table && p.table_first != 0) return Fail("it does not use table_first, which is set");
-  if (std::abs(static_cast<double>(p.table_first)) > 0x1p31) return Fail("table_first is too large");
+  if (std::abs(static_cast<double>(p.table_first)) > 0x1p31)
+    return Fail("table_first is too large");
   if (!std::isfinite(p.slope) || (!use.slope && p.slope != 0)) {
     return Fail("slope {} is not a number, or set without use", p.slope);
   }

@@ -13,13 +13,13 @@ namespace {
 
 constexpr size_t kMaxNameBytes = 255;
 constexpr std::array<std::string_view, 7> kGraphNames = {
-    "analysis", "synthesis",          "hyper_analysis", "hyper_synthesis",
-    "context",  "entropy_parameters", "main"};
+    "analysis",           "synthesis", "hyper_analysis", "hyper_synthesis", "context",
+    "entropy_parameters", "main"};
 
 bool IsLegalName(std::string_view name) {
   const auto is_legal = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
   };
   return !name.empty() && name.size() <= kMaxNameBytes && name != "." && name != ".." &&
          std::all_of(name.begin(), name.end(), is_legal);
@@ -165,7 +165,8 @@ Result<void> CheckNode(const Graph<Params>& graph, const Node<Params>& node,
     }
     in.push_back(graph.tensor(id).channels);
   }
-  if (!is_known(node.output)) return Fail("output {} is not a tensor of the graph", node.output.index);
+  if (!is_known(node.output))
+    return Fail("output {} is not a tensor of the graph", node.output.index);
   auto written = is_written[static_cast<size_t>(node.output.index)];
   if (written) return Fail("its output is written twice");
   written = true;

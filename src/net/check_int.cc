@@ -28,7 +28,9 @@ Result<void> CheckRange(ValueRange range, std::string_view what) {
 }
 
 Result<void> CheckRequantShape(const ChannelRequant& r, int64_t channels, std::string_view what) {
-  const auto is_size = [channels](size_t n) { return n == 1 || n == static_cast<size_t>(channels); };
+  const auto is_size = [channels](size_t n) {
+    return n == 1 || n == static_cast<size_t>(channels);
+  };
   if (!is_size(r.multiplier.size()) || !is_size(r.pre_shift.size()) || !is_size(r.bias.size())) {
     return Fail("{} has {} multipliers, {} pre_shifts and {} biases for {} channels", what,
                 r.multiplier.size(), r.pre_shift.size(), r.bias.size(), channels);
@@ -189,8 +191,7 @@ Result<AccumulatorProof> ProveProducts(const IntGraph& graph, const IntNode& nod
   }
   LICHEN_TRY_VOID(CheckMask(p, node.geometry, input.channels, output.channels));
   const SumBounds sums = BoundSums(graph, node);
-  LICHEN_TRY(const int64_t largest,
-             ProductCheck(node, sums, input.range, output.channels).Run());
+  LICHEN_TRY(const int64_t largest, ProductCheck(node, sums, input.range, output.channels).Run());
 
   AccumulatorProof proof{.graph = graph.name,
                          .node = output.name,
@@ -229,8 +230,8 @@ Result<void> CheckElementwise(const IntGraph& graph, const IntNode& node) {
       if (p.slope_shift < 0 || p.slope_shift > kMaxSlopeShift) {
         return Fail("slope_shift {} is not 0 to {}", p.slope_shift, kMaxSlopeShift);
       }
-      return must_contain({LeakyRelu(input.range.min, p.slope_shift),
-                           LeakyRelu(input.range.max, p.slope_shift)});
+      return must_contain(
+          {LeakyRelu(input.range.min, p.slope_shift), LeakyRelu(input.range.max, p.slope_shift)});
     }
     case OpKind::kLut: {
       LICHEN_TRY(const ValueRange entries, CheckTable(p, input.range));
@@ -249,8 +250,8 @@ Result<void> CheckElementwise(const IntGraph& graph, const IntNode& node) {
 
 Result<void> CheckIntGraph(const IntGraph& graph, std::vector<AccumulatorProof>& proofs) {
   for (const TensorInfo& tensor : graph.tensors) {
-    LICHEN_TRY_VOID(CheckRange(
-        tensor.range, fmt::format("graph {}, tensor {}: range", graph.name, tensor.name)));
+    LICHEN_TRY_VOID(CheckRange(tensor.range,
+                               fmt::format("graph {}, tensor {}: range", graph.name, tensor.name)));
   }
   for (const IntNode& node : graph.nodes) {
     const std::string place = PlaceOf(graph, node);

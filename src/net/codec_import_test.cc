@@ -179,8 +179,8 @@ TEST_F(StreamlicImport, HasTheShapesAndRangesOfTheStoredActivations) {
       const TensorInfo& tensor = graph.tensors[i];
       const auto it = file_.entries().find("act/" + tensor.name);
       if (it == file_.entries().end()) continue;
-      EXPECT_THAT(it->second.shape,
-                  ElementsAre(tensor.channels, (*sizes)[i].h, (*sizes)[i].w)) << tensor.name;
+      EXPECT_THAT(it->second.shape, ElementsAre(tensor.channels, (*sizes)[i].h, (*sizes)[i].w))
+          << tensor.name;
       for (int64_t value : Stored(tensor.name)) {
         ASSERT_TRUE(tensor.range.Contains({value, value})) << tensor.name;
       }

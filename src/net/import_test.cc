@@ -59,8 +59,8 @@ int64_t ConvAt(const IntGraph& graph, const IntNode& node, const std::vector<int
       }
     }
   }
-  return Requantise(acc, node.params.requant.At(static_cast<size_t>(oc),
-                                                graph.tensor(node.output).range));
+  return Requantise(
+      acc, node.params.requant.At(static_cast<size_t>(oc), graph.tensor(node.output).range));
 }
 
 const IntNode* NodeOf(const IntGraph& graph, std::string_view output) {

@@ -130,7 +130,8 @@ Result<json> NetJson(const FloatNet& net, Size2 picture) {
   if (picture != Size2{}) {
     LICHEN_TRY(sizes, InferModelSizes(net, picture));
   }
-  json out = {{"kind", "float_net"}, {"graphs", json::array()}, {"size_multiple", net.size_multiple}};
+  json out = {
+      {"kind", "float_net"}, {"graphs", json::array()}, {"size_multiple", net.size_multiple}};
   for (const FloatGraph& graph : net.graphs) out["graphs"].push_back(GraphJson(graph, sizes, {}));
   out["metadata"] = MetadataJson(net.metadata);
   return out;

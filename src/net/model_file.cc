@@ -44,9 +44,10 @@ Result<uint64_t> CheckHeader(std::span<const uint8_t> header, uint64_t file_byte
   }
   const auto version = ReadAt<uint32_t>(header, kVersionAt);
   if (version != kModelVersion) {
-    return Fail("header, byte {}: version {} is not {}; convert the model with the program that "
-                "wrote it, or import it again",
-                kVersionAt, version, kModelVersion);
+    return Fail(
+        "header, byte {}: version {} is not {}; convert the model with the program that "
+        "wrote it, or import it again",
+        kVersionAt, version, kModelVersion);
   }
   const Sha256Digest hash = HashOf(header.first(kHeaderHashAt));
   if (std::memcmp(hash.data(), header.data() + kHeaderHashAt, kHeaderHashBytes) != 0 ||
@@ -89,11 +90,11 @@ tl::unexpected<Error> TooShort(uint64_t bytes) {
 Result<Model> LoadModel(const std::filesystem::path& path) {
   const std::string place = path.string();
   LICHEN_TRY(const InputFile file, InputFile::Open(path));
-  if (file.size_bytes() < kHeaderBytes) return InPlace(place, Result<Model>(TooShort(file.size_bytes())));
+  if (file.size_bytes() < kHeaderBytes)
+    return InPlace(place, Result<Model>(TooShort(file.size_bytes())));
   Header header;
   LICHEN_TRY_VOID(file.ReadAt(0, header));
-  LICHEN_TRY(const uint64_t payload_bytes,
-             InPlace(place, CheckHeader(header, file.size_bytes())));
+  LICHEN_TRY(const uint64_t payload_bytes, InPlace(place, CheckHeader(header, file.size_bytes())));
   AlignedArray<uint8_t> payload(payload_bytes);
   LICHEN_TRY_VOID(file.ReadAt(kHeaderBytes, payload.span()));
   return InPlace(place, ParsePayload(header, payload.span()));

@@ -156,7 +156,9 @@ TEST(ModelIdentity, ChangesWithEverythingThatDecidesBits) {
       [](IntNet& n) { n.graphs[0].tensors[2].name = "cOnv"; },
       [](IntNet& n) { n.graphs[0].outputs = {{2}}; },
       [](IntNet& n) { std::swap(n.graphs[0], n.graphs[1]); },
-      [](IntNet& n) { n.tables[0].tables[0].frequencies = {1001, 1999, 1096}; },
+      [](IntNet& n) {
+        n.tables[0].tables[0].frequencies = {1001, 1999, 1096};
+      },
       [](IntNet& n) { n.tables[0].tables[0].min_symbol = 0; },
       [](IntNet& n) { n.tables[0].tables[1].has_escape = false; },
       [](IntNet& n) { n.tables[0].prob_bits = 13; },
@@ -186,7 +188,8 @@ TEST(ModelIdentity, DoesNotDependOnMetadata) {
 TEST(ModelIdentity, OfTheEmptyNetIsTheHashOfTheDocumentedBytes) {
   std::vector<uint8_t> bytes;
   const auto number = [&](int64_t value) {
-    for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i)));
+    for (int i = 0; i < 8; ++i)
+      bytes.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i)));
   };
   number(12);
   for (char c : std::string("lichen-net-1")) bytes.push_back(static_cast<uint8_t>(c));

@@ -18,8 +18,8 @@ std::vector<int32_t> Indices(const std::vector<TensorId>& ids) {
 }
 
 fbs::Geometry PackGeometry(const Geometry& g) {
-  return {g.kernel_h,  g.kernel_w, g.stride_h, g.stride_w, g.pad_top, g.pad_bottom,
-          g.pad_left,  g.pad_right, g.groups,  g.block,    g.crop,    g.output_divisor};
+  return {g.kernel_h, g.kernel_w,  g.stride_h, g.stride_w, g.pad_top, g.pad_bottom,
+          g.pad_left, g.pad_right, g.groups,   g.block,    g.crop,    g.output_divisor};
 }
 
 // The weights of the blocks that are on, block after block; all of them without a mask.
@@ -70,8 +70,7 @@ class Packer {
                                     int64_t out) {
     const std::vector<int16_t> stored = StoredWeights(p, g, in, out);
     const bool is_narrow = SignedBitsOf(stored) <= 8;
-    const auto weights8 =
-        is_narrow ? Values(std::vector<int8_t>(stored.begin(), stored.end())) : 0;
+    const auto weights8 = is_narrow ? Values(std::vector<int8_t>(stored.begin(), stored.end())) : 0;
     const auto weights16 = is_narrow ? 0 : Values(stored);
     const auto requant = Requant(p.requant);
     const auto gain_requant = Requant(p.gain_requant);
@@ -128,8 +127,7 @@ class Packer {
       const auto node_list = builder_.CreateVector(nodes);
       const auto inputs = Values(Indices(graph.inputs));
       const auto outputs = Values(Indices(graph.outputs));
-      packed.push_back(
-          fbs::CreateGraph(builder_, name, tensor_list, node_list, inputs, outputs));
+      packed.push_back(fbs::CreateGraph(builder_, name, tensor_list, node_list, inputs, outputs));
     }
     return builder_.CreateVector(packed);
   }
@@ -140,8 +138,8 @@ class Packer {
       std::vector<Offset<fbs::ProbabilityTable>> tables;
       for (const ProbabilityTable& table : set.tables) {
         const auto frequencies = Values(table.frequencies);
-        tables.push_back(fbs::CreateProbabilityTable(builder_, table.min_symbol,
-                                                     table.has_escape, frequencies));
+        tables.push_back(
+            fbs::CreateProbabilityTable(builder_, table.min_symbol, table.has_escape, frequencies));
       }
       const auto name = builder_.CreateString(set.name);
       const auto list = builder_.CreateVector(tables);

@@ -120,8 +120,8 @@ class Unpacker {
     const int64_t block = p.mask_block;
     const auto is_within = [](int64_t value, int64_t high) { return value >= 1 && value <= high; };
     if (!is_within(in, kMaxChannels) || !is_within(out, kMaxChannels) ||
-        !is_within(g.kernel_h, kMaxKernel) || !is_within(g.kernel_w, kMaxKernel) ||
-        g.groups != 1 || !is_within(block, kMaxChannels) || in % block != 0 || out % block != 0) {
+        !is_within(g.kernel_h, kMaxKernel) || !is_within(g.kernel_w, kMaxKernel) || g.groups != 1 ||
+        !is_within(block, kMaxChannels) || in % block != 0 || out % block != 0) {
       return Fail("payload: a masked layer has a wrong kernel, block or channel count");
     }
     const int64_t taps = int64_t{g.kernel_h} * g.kernel_w;

@@ -107,10 +107,10 @@ SumBounds BoundSums(const IntGraph& graph, const IntNode& node) {
                                   ? BoundPhases(g, range, weights, input.channels / g.groups)
                                   : BoundRun(range, weights, count));
   }
-  bounds.products = !is_transposed ? count
-                                   : CeilDiv(g.kernel_h, g.stride_h) *
-                                         CeilDiv(g.kernel_w, g.stride_w) *
-                                         (input.channels / g.groups);
+  bounds.products = !is_transposed
+                        ? count
+                        : CeilDiv(g.kernel_h, g.stride_h) * CeilDiv(g.kernel_w, g.stride_w) *
+                              (input.channels / g.groups);
   return bounds;
 }
 

@@ -37,7 +37,8 @@ ValueRange BruteForce(const IntGraph& graph, Size2 input, Size2 output) {
   ValueRange found;
   std::vector<int64_t> x(static_cast<size_t>(values));
   for (int64_t code = 0; code < combinations; ++code) {
-    for (int64_t i = 0, rest = code; i < values; ++i, rest /= levels) x[i] = rest % levels + range.min;
+    for (int64_t i = 0, rest = code; i < values; ++i, rest /= levels)
+      x[i] = rest % levels + range.min;
     for (int64_t oc = 0; oc < out; ++oc) {
       const int64_t first = oc / (out / g.groups) * in;
       for (int64_t y = 0; y < output.h * output.w; ++y) {
@@ -99,8 +100,12 @@ class ProofTest : public ::testing::Test {
 TEST_F(ProofTest, EqualsBruteForceOnConvolutions) {
   for (int i = 0; i < 30; ++i) {
     SCOPED_TRACE(fmt::format("seed {} round {}", seed_, i));
-    const Geometry g{.kernel_h = 2, .kernel_w = 2, .stride_w = 1 + i % 2, .pad_top = 1,
-                     .pad_bottom = 1, .pad_left = i % 3 == 0 ? 2 : 0};
+    const Geometry g{.kernel_h = 2,
+                     .kernel_w = 2,
+                     .stride_w = 1 + i % 2,
+                     .pad_top = 1,
+                     .pad_bottom = 1,
+                     .pad_left = i % 3 == 0 ? 2 : 0};
     ExpectTight(OneNode(OpKind::kConv2d, g, 1, 2, Range(), Weights(8)), {2 + i % 2, 2});
   }
 }
@@ -120,8 +125,12 @@ TEST_F(ProofTest, EqualsBruteForceOnPhasesOfTransposedConvolutions) {
     SCOPED_TRACE(fmt::format("seed {} round {}", seed_, i));
     const int32_t kernel = 2 + i % 2;
     ExpectTight(OneNode(OpKind::kConvTranspose2d,
-                        {.kernel_h = kernel, .kernel_w = kernel, .stride_h = 2, .stride_w = 2,
-                         .pad_top = kernel / 2, .pad_left = kernel / 2},
+                        {.kernel_h = kernel,
+                         .kernel_w = kernel,
+                         .stride_h = 2,
+                         .stride_w = 2,
+                         .pad_top = kernel / 2,
+                         .pad_left = kernel / 2},
                         1, 2, Range(), Weights(static_cast<size_t>(2 * kernel * kernel))),
                 {2, 2});
   }
@@ -130,8 +139,7 @@ TEST_F(ProofTest, EqualsBruteForceOnPhasesOfTransposedConvolutions) {
 TEST_F(ProofTest, SplitsSumsBefore32BitsOverflow) {
   // 32767 * 32767 < 2^30: two fit a segment, the third opens the next.
   const std::vector<int16_t> weights(5, 32767);
-  const IntGraph graph =
-      OneNode(OpKind::kConv2d, {.kernel_w = 5}, 1, 1, {-32767, 32767}, weights);
+  const IntGraph graph = OneNode(OpKind::kConv2d, {.kernel_w = 5}, 1, 1, {-32767, 32767}, weights);
   const SumBounds bounds = BoundSums(graph, graph.nodes[0]);
   EXPECT_EQ(bounds.channels[0].segments, 3);
   EXPECT_EQ(bounds.channels[0].max, 5ll * 32767 * 32767);

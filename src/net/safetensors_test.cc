@@ -51,7 +51,11 @@ TEST(Safetensors, ReadsValuesAndMetadata) {
 
 TEST(Safetensors, RejectsHostileHeaders) {
   const char* const headers[] = {
-      "", "[]", "{", R"({"a":1})", R"({"a":{}})",
+      "",
+      "[]",
+      "{",
+      R"({"a":1})",
+      R"({"a":{}})",
       R"({"a":{"dtype":"I16","shape":[2],"data_offsets":[0,6]}})",
       R"({"a":{"dtype":"I16","shape":[3],"data_offsets":[0,4]}})",
       R"({"a":{"dtype":"I16","shape":[2],"data_offsets":[4,0]}})",
@@ -62,7 +66,8 @@ TEST(Safetensors, RejectsHostileHeaders) {
       R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})",
       R"({"a":{"dtype":"I16","shape":[2],"data_offsets":[0,4,4]}})",
       R"({"a":{"dtype":"I16","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,4]}})",
-      R"({"__metadata__":{"k":1}})", R"({"__metadata__":[]})",
+      R"({"__metadata__":{"k":1}})",
+      R"({"__metadata__":[]})",
   };
   for (const char* header : headers) {
     EXPECT_FALSE(Safetensors::Parse(File(header, {1, 2, 3, 4}), "f").has_value()) << header;

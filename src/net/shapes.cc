@@ -106,8 +106,8 @@ Result<std::vector<Size2>> Infer(const GraphType& graph, const std::vector<Size2
 }
 
 // The size of a graph input by its name, or {0, 0}.
-Size2 InputSize(const std::map<std::string, Size2>& sizes, std::string_view graph,
-                std::string name, Size2 picture) {
+Size2 InputSize(const std::map<std::string, Size2>& sizes, std::string_view graph, std::string name,
+                Size2 picture) {
   if (const auto it = sizes.find(name); it != sizes.end()) return it->second;
   if (graph == "main" || graph == "analysis") return picture;
   constexpr std::string_view kDecoded = "_hat";

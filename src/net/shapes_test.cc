@@ -28,8 +28,14 @@ Size2 OutputOf(const IntGraph& graph, Size2 input, Size2 reference = {}) {
 
 Geometry Same(int32_t kernel, int32_t stride) {
   const int32_t pad = kernel / 2;
-  return {.kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride,
-          .pad_top = pad, .pad_bottom = pad, .pad_left = pad, .pad_right = pad};
+  return {.kernel_h = kernel,
+          .kernel_w = kernel,
+          .stride_h = stride,
+          .stride_w = stride,
+          .pad_top = pad,
+          .pad_bottom = pad,
+          .pad_left = pad,
+          .pad_right = pad};
 }
 
 TEST(Shapes, OddKernelsWithHalfPaddingGiveTheCeiling) {
@@ -52,15 +58,16 @@ TEST(Shapes, TransposedConvolutionsAreCroppedToTheReference) {
       const Size2 input{ceil(size.h, 2 * divisor), ceil(size.w, 2 * divisor)};
       g.output_divisor = divisor;
       const IntGraph graph = OneNode(OpKind::kConvTranspose2d, g, 1, 1);
-      EXPECT_EQ(OutputOf(graph, input, size), (Size2{ceil(size.h, divisor), ceil(size.w, divisor)}));
+      EXPECT_EQ(OutputOf(graph, input, size),
+                (Size2{ceil(size.h, divisor), ceil(size.w, divisor)}));
       EXPECT_EQ(OutputOf(graph, input), (Size2{2 * input.h, 2 * input.w}));
     }
   }
 }
 
 TEST(Shapes, TheCausalContextKeepsTheSize) {
-  const Geometry g{.kernel_h = 3, .kernel_w = 3, .pad_top = 3, .pad_bottom = -1, .pad_left = 1,
-                   .pad_right = 1};
+  const Geometry g{
+      .kernel_h = 3, .kernel_w = 3, .pad_top = 3, .pad_bottom = -1, .pad_left = 1, .pad_right = 1};
   for (Size2 size : kSizes) EXPECT_EQ(OutputOf(OneNode(OpKind::kConv2d, g, 1, 1), size), size);
 }
 
@@ -117,8 +124,12 @@ TEST(MacCount, EqualsACountOfTransposedTaps) {
   for (int32_t kernel : {2, 3, 5, 9}) {
     for (int32_t stride : {1, 2, 4}) {
       const int32_t pad = kernel / 2;
-      const Geometry g{.kernel_h = kernel, .kernel_w = kernel, .stride_h = stride,
-                       .stride_w = stride, .pad_top = pad, .pad_left = pad};
+      const Geometry g{.kernel_h = kernel,
+                       .kernel_w = kernel,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .pad_top = pad,
+                       .pad_left = pad};
       const IntGraph graph = OneNode(OpKind::kConvTranspose2d, g, 3, 2);
       const Size2 output{7, 10};
       int64_t taps = 0;
@@ -135,7 +146,8 @@ TEST(MacCount, EqualsACountOfTransposedTaps) {
 }
 
 TEST(MacCount, CountsGroupsNormsAndMasks) {
-  const IntGraph depthwise = OneNode(OpKind::kConv2d, {.kernel_h = 3, .kernel_w = 3, .groups = 8}, 8, 8);
+  const IntGraph depthwise =
+      OneNode(OpKind::kConv2d, {.kernel_h = 3, .kernel_w = 3, .groups = 8}, 8, 8);
   EXPECT_EQ(MacCount(depthwise, depthwise.nodes[0], {5, 7}, {7, 9}), 5 * 7 * 9 * 8);
   const IntGraph analysis = SmallAnalysis();
   EXPECT_EQ(MacCount(analysis, analysis.nodes[2], {5, 7}, {5, 7}), 5 * 7 * 16);  // Gdn

@@ -23,8 +23,8 @@ std::string RangeText(ValueRange range) { return fmt::format("[{}, {}]", range.m
 std::string RequantText(const ChannelRequant& r) {
   uint64_t largest = 0;
   for (int64_t m : r.multiplier) {
-    largest = std::max(largest, m < 0 ? uint64_t{0} - static_cast<uint64_t>(m)
-                                      : static_cast<uint64_t>(m));
+    largest = std::max(largest,
+                       m < 0 ? uint64_t{0} - static_cast<uint64_t>(m) : static_cast<uint64_t>(m));
   }
   std::string text = r.multiplier.size() == 1 ? fmt::format("*{}", r.multiplier[0])
                                               : fmt::format("*{} bit", std::bit_width(largest));
@@ -49,13 +49,15 @@ std::string ParamsText(const FloatNode& node) {
 std::string ParamsText(const IntNode& node) {
   const IntParams& p = node.params;
   std::string text;
-  if (!p.weights.empty()) text += fmt::format("  {} weights of {} bit", p.weights.size(), p.weight_bits);
+  if (!p.weights.empty())
+    text += fmt::format("  {} weights of {} bit", p.weights.size(), p.weight_bits);
   if (!p.mask.empty()) {
     text += fmt::format(", {} of {} blocks {}x{} on",
                         std::count(p.mask.begin(), p.mask.end(), uint8_t{1}), p.mask.size(),
                         p.mask_block, p.mask_block);
   }
-  if (!p.weights.empty() || node.kind == OpKind::kRequant) text += fmt::format("  {}", RequantText(p.requant));
+  if (!p.weights.empty() || node.kind == OpKind::kRequant)
+    text += fmt::format("  {}", RequantText(p.requant));
   if (node.kind == OpKind::kLeakyRelu) text += fmt::format("  slope 2^-{}", p.slope_shift);
   if (!p.table.empty()) text += fmt::format("  table of {}", p.table.size());
   return text;

@@ -30,9 +30,9 @@ Result<Tensor<float>> Observe(const FloatGraph& graph, Tensor<float> input, Size
   statistics.norms.resize(graph.nodes.size());
   std::vector<Tensor<float>> inputs;
   inputs.push_back(std::move(input));
-  LICHEN_TRY(std::vector<Tensor<float>> tensors,
-             RunFloatGraph(graph, std::move(inputs), {.reference = reference, .keep_all = true},
-                           threads));
+  LICHEN_TRY(
+      std::vector<Tensor<float>> tensors,
+      RunFloatGraph(graph, std::move(inputs), {.reference = reference, .keep_all = true}, threads));
   for (size_t i = 0; i < tensors.size(); ++i) {
     statistics.tensors[i].Add(std::as_const(tensors[i]).view());
   }

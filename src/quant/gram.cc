@@ -161,9 +161,9 @@ class GramCollector {
   Result<Tensor<float>> AddGraph(const FloatGraph& graph, Tensor<float> input, Size2 size) {
     std::vector<Tensor<float>> inputs;
     inputs.push_back(std::move(input));
-    LICHEN_TRY(std::vector<Tensor<float>> tensors,
-               RunFloatGraph(graph, std::move(inputs), {.reference = size, .keep_all = true},
-                             threads_));
+    LICHEN_TRY(
+        std::vector<Tensor<float>> tensors,
+        RunFloatGraph(graph, std::move(inputs), {.reference = size, .keep_all = true}, threads_));
     auto& grams = grams_[static_cast<size_t>(&graph - net_.graphs.data())];
     for (size_t i = 0; i < grams.size(); ++i) {
       if (grams[i].phases.empty()) continue;
@@ -216,8 +216,7 @@ void RefineRounding(const GramPhase& phase, const std::vector<double>& targets,
       const size_t at = phase.inputs[i];
       const double best_error = error[i] - pull[i] / row[i];
       const double wanted = std::floor(targets[at] - best_error * input_scale[at] + 0.5);
-      const double bounded =
-          std::clamp(wanted, static_cast<double>(min), static_cast<double>(max));
+      const double bounded = std::clamp(wanted, static_cast<double>(min), static_cast<double>(max));
       if (bounded == rounded[at]) continue;
       const auto delta = static_cast<float>((rounded[at] - bounded) / input_scale[at]);
       rounded[at] = static_cast<int16_t>(bounded);

@@ -51,8 +51,8 @@ FloatGraph BlockGraph(const char* name, OpKind kind, const KltOptions& o, Tensor
   node.kind = kind;
   node.inputs = graph.inputs;
   node.output = graph.outputs[0];
-  node.geometry = {.kernel_h = o.block, .kernel_w = o.block, .stride_h = o.block,
-                   .stride_w = o.block};
+  node.geometry = {
+      .kernel_h = o.block, .kernel_w = o.block, .stride_h = o.block, .stride_w = o.block};
   graph.nodes.push_back(std::move(node));
   return graph;
 }
@@ -80,8 +80,8 @@ Result<FloatNet> FitKlt(const Calibration& calibration, const KltOptions& o) {
   FloatGraph analysis = BlockGraph("analysis", OpKind::kConv2d, o, {.name = "x", .channels = 3},
                                    {.name = "y", .channels = o.channels});
   FloatGraph synthesis =
-      BlockGraph("synthesis", OpKind::kConvTranspose2d, o, {.name = "y_hat", .channels = o.channels},
-                 {.name = "picture", .channels = 3});
+      BlockGraph("synthesis", OpKind::kConvTranspose2d, o,
+                 {.name = "y_hat", .channels = o.channels}, {.name = "picture", .channels = 3});
   FloatParams& forward = analysis.nodes[0].params;
   FloatParams& backward = synthesis.nodes[0].params;
   forward.weights.resize(static_cast<size_t>(o.channels * size));
@@ -95,8 +95,8 @@ Result<FloatNet> FitKlt(const Calibration& calibration, const KltOptions& o) {
       forward.weights[static_cast<size_t>(c * size + i)] = static_cast<float>(basis(i) * scale);
       // OHWI of the synthesis: colour, then the pixel, then the component.
       const int64_t pixel = i / 3;
-      backward.weights[static_cast<size_t>(
-          ((i % 3) * o.block * o.block + pixel) * o.channels + c)] =
+      backward
+          .weights[static_cast<size_t>(((i % 3) * o.block * o.block + pixel) * o.channels + c)] =
           static_cast<float>(basis(i) / scale);
     }
   }

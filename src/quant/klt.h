@@ -15,9 +15,9 @@
 namespace lichen {
 
 struct KltOptions {
-  int32_t block = 8;        // side of the blocks in pixels, 2 to 16
-  int64_t channels = 192;   // components that are kept, of 3 * block^2
-  double step = 16;         // quantiser step in units of an 8-bit sample
+  int32_t block = 8;       // side of the blocks in pixels, 2 to 16
+  int64_t channels = 192;  // components that are kept, of 3 * block^2
+  double step = 16;        // quantiser step in units of an 8-bit sample
 };
 
 // Latents are components / step; a codec rounds them.

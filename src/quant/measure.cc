@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/float_engine.h"
 #include "engine/engine.h"
+#include "engine/float_engine.h"
 
 namespace lichen {
 namespace {
@@ -57,8 +57,8 @@ class Measurement {
     const TensorInfo& info = graph.tensor(graph.inputs[0]);
     Tensor<float> real(input.shape());
     for (size_t i = 0; i < real.span().size(); ++i) {
-      real.span()[i] = static_cast<float>(
-          input.span()[i] * ScaleAt(info, i % static_cast<size_t>(info.channels)));
+      real.span()[i] = static_cast<float>(input.span()[i] *
+                                          ScaleAt(info, i % static_cast<size_t>(info.channels)));
     }
     std::vector<Tensor<float>> float_inputs;
     float_inputs.push_back(std::move(real));
@@ -112,16 +112,15 @@ Tensor<int32_t> IntPicture(const Tensor<float>& picture, const TensorInfo& input
   Tensor<int32_t> raw(picture.shape());
   for (size_t i = 0; i < raw.span().size(); ++i) {
     const double value = std::floor(picture.span()[i] / input.scale[0] + 0.5);
-    raw.span()[i] = static_cast<int32_t>(
-        std::clamp(value, static_cast<double>(input.range.min),
-                   static_cast<double>(input.range.max)));
+    raw.span()[i] = static_cast<int32_t>(std::clamp(value, static_cast<double>(input.range.min),
+                                                    static_cast<double>(input.range.max)));
   }
   return raw;
 }
 
 Result<void> MeasureErrors(const FloatNet& net, const IntNet& integer,
-                           const std::vector<CalibrationPicture>& pictures,
-                           const Threads& threads, std::vector<LayerReport>& layers) {
+                           const std::vector<CalibrationPicture>& pictures, const Threads& threads,
+                           std::vector<LayerReport>& layers) {
   Measurement measurement(net, integer, threads, layers);
   const bool is_codec = integer.Find("synthesis") != nullptr;
   const std::string first_name = is_codec ? "analysis" : "main";

@@ -18,8 +18,8 @@ namespace lichen {
 // Fills in error_max, error_rms, signal_rms, saturated_count and value_count of `layers`.
 // `integer` must have passed CheckIntNet.
 Result<void> MeasureErrors(const FloatNet& net, const IntNet& integer,
-                           const std::vector<CalibrationPicture>& pictures,
-                           const Threads& threads, std::vector<LayerReport>& layers);
+                           const std::vector<CalibrationPicture>& pictures, const Threads& threads,
+                           std::vector<LayerReport>& layers);
 
 // The 8 or 16 bit picture as raw values of a graph's input tensor.
 Tensor<int32_t> IntPicture(const Tensor<float>& picture, const TensorInfo& input);

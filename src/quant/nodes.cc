@@ -120,8 +120,7 @@ class NodeQuantiser {
   std::vector<double> NormScales(int64_t max_norm) const {
     std::vector<double> scales;
     for (const ChannelStatistics& c : norm_statistics_.channels) {
-      const double largest =
-          std::max(c.MaxAbs(), norm_statistics_.MaxAbs() * kLeastNormShare);
+      const double largest = std::max(c.MaxAbs(), norm_statistics_.MaxAbs() * kLeastNormShare);
       scales.push_back(largest > 0 ? largest * kNormMargin / static_cast<double>(max_norm) : 1.0);
     }
     return scales;
@@ -133,13 +132,12 @@ class NodeQuantiser {
     params().inner_range = {1, kMaxGdnNorm};
     params().output_requant.multiplier.clear();
     for (int64_t c = 0; c < output_.channels; ++c) {
-      const double multiplier = ScaleAt(input_, c) / (norm_scale[static_cast<size_t>(c)] *
-                                                      ScaleAt(output_, c));
+      const double multiplier =
+          ScaleAt(input_, c) / (norm_scale[static_cast<size_t>(c)] * ScaleAt(output_, c));
       if (multiplier * static_cast<double>(input_.range.MaxAbs()) >= 0x1p47) {
         return Fail("channel {}: its output's scale is too fine for its input", c);
       }
-      params().output_requant.multiplier.push_back(
-          std::max<int64_t>(1, std::llround(multiplier)));
+      params().output_requant.multiplier.push_back(std::max<int64_t>(1, std::llround(multiplier)));
     }
     return {};
   }
@@ -167,8 +165,8 @@ class NodeQuantiser {
     params().inner_range = {-kLast, kLast};
     params().table_first = -kLast;
     for (int64_t u = -kLast; u <= kLast; ++u) {
-      params().table.push_back(static_cast<int32_t>(
-          std::llround(std::tanh(static_cast<double>(u) * kStep) * kTanhOne)));
+      params().table.push_back(
+          static_cast<int32_t>(std::llround(std::tanh(static_cast<double>(u) * kStep) * kTanhOne)));
     }
     const FloatParams& p = node_.params;
     double largest = 1;

@@ -177,8 +177,8 @@ Result<Products> QuantiseProducts(const ProductSpec& spec) {
       std::vector<int16_t> together = channels[c].RoundTogether(step, limit);
       if (channels[c].Segments(together) <= segments) rounded = std::move(together);
     }
-    const double bias = (spec.bias.empty() ? 0.0 : double{spec.bias[c]}) +
-                        channels[c].MeanError(rounded, step);
+    const double bias =
+        (spec.bias.empty() ? 0.0 : double{spec.bias[c]}) + channels[c].MeanError(rounded, step);
     requant.multiplier.push_back(static_cast<int64_t>(multiplier));
     requant.bias.push_back(std::llround(bias / unit));
     products.accumulator_scale.push_back(step);

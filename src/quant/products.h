@@ -20,17 +20,17 @@ struct ProductSpec {
   OpKind kind = OpKind::kConv2d;
   Geometry geometry;
   int64_t outputs = 0;
-  int64_t inputs = 0;                   // channels
-  std::span<const float> weights;       // OHWI
-  std::span<const float> bias;          // or empty
+  int64_t inputs = 0;              // channels
+  std::span<const float> weights;  // OHWI
+  std::span<const float> bias;     // or empty
   ValueRange input_range;
-  std::vector<double> input_scale;      // per channel
-  std::vector<double> output_scale;     // per channel
-  std::vector<double> input_mean;       // per channel, of x (Gdn, Igdn: of |x|)
-  std::vector<double> input_square;     // per channel, mean of x^2
+  std::vector<double> input_scale;   // per channel
+  std::vector<double> output_scale;  // per channel
+  std::vector<double> input_mean;    // per channel, of x (Gdn, Igdn: of |x|)
+  std::vector<double> input_square;  // per channel, mean of x^2
   int weight_bits = 16;
   int64_t products_per_segment = 512;
-  const Gram* gram = nullptr;           // optional: weights are rounded together for less error
+  const Gram* gram = nullptr;  // optional: weights are rounded together for less error
 };
 
 struct Products {

@@ -37,8 +37,13 @@ inline FloatParams RandomNorm(int64_t channels, uint32_t seed) {
 }
 
 inline Geometry Square(int32_t kernel, int32_t stride) {
-  return {.kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride,
-          .pad_top = kernel / 2, .pad_bottom = kernel / 2, .pad_left = kernel / 2,
+  return {.kernel_h = kernel,
+          .kernel_w = kernel,
+          .stride_h = stride,
+          .stride_w = stride,
+          .pad_top = kernel / 2,
+          .pad_bottom = kernel / 2,
+          .pad_left = kernel / 2,
           .pad_right = kernel / 2};
 }
 
@@ -65,8 +70,8 @@ inline FloatNet TinyCodec(uint32_t seed = 1) {
   FloatParams out = RandomConv(3, 200, seed + 10);
   for (float& w : out.weights) w *= 0.1F;
   for (float& b : out.bias) b += 0.5F;
-  s.Output(s.Add(OpKind::kConvTranspose2d, {i0}, {.name = "picture", .channels = 3}, Square(5, 2),
-                 out));
+  s.Output(
+      s.Add(OpKind::kConvTranspose2d, {i0}, {.name = "picture", .channels = 3}, Square(5, 2), out));
   FloatNet net;
   net.graphs.push_back(std::move(a).Build());
   net.graphs.push_back(std::move(s).Build());
@@ -85,24 +90,23 @@ inline FloatNet TinyClassifier(uint32_t seed = 1) {
                             RandomConv(8, 72, seed + 2));
   const TensorId relu = b.Add(OpKind::kLeakyRelu, {c1}, {.name = "relu", .channels = 8});
   const TensorId add = b.Add(OpKind::kAdd, {leaky, relu}, {.name = "add", .channels = 8});
-  const TensorId flat = b.Add(OpKind::kDepthToSpace, {add}, {.name = "flat", .channels = 2},
-                              {.block = 2});
-  const TensorId deep = b.Add(OpKind::kSpaceToDepth, {flat}, {.name = "deep", .channels = 8},
-                              {.block = 2});
+  const TensorId flat =
+      b.Add(OpKind::kDepthToSpace, {add}, {.name = "flat", .channels = 2}, {.block = 2});
+  const TensorId deep =
+      b.Add(OpKind::kSpaceToDepth, {flat}, {.name = "deep", .channels = 8}, {.block = 2});
   const TensorId both = b.Add(OpKind::kConcat, {deep, c0}, {.name = "both", .channels = 16});
   const TensorId pool = b.Add(OpKind::kMaxPool, {both}, {.name = "pool", .channels = 16},
                               {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2});
-  const TensorId scaled =
-      b.Add(OpKind::kRequant, {pool}, {.name = "scaled", .channels = 16}, {},
-            {.bias = RandomValues(16, seed + 4, -0.1, 0.1),
-             .gain = RandomValues(16, seed + 5, -2, 2)});
+  const TensorId scaled = b.Add(
+      OpKind::kRequant, {pool}, {.name = "scaled", .channels = 16}, {},
+      {.bias = RandomValues(16, seed + 4, -0.1, 0.1), .gain = RandomValues(16, seed + 5, -2, 2)});
   FloatParams gain{.weights = RandomValues(256, seed + 6, -0.2, 0.2),
                    .bias = RandomValues(16, seed + 7, -0.2, 0.2),
                    .gain = RandomValues(16, seed + 8, -1, 1),
                    .gain_bias = RandomValues(16, seed + 9, -0.3, 0.3)};
   const TensorId lagc = b.Add(OpKind::kLagc, {scaled}, {.name = "lagc", .channels = 16}, {}, gain);
-  const TensorId clamp = b.Add(OpKind::kClamp, {lagc},
-                               {.name = "clamp", .channels = 16, .range = {0, 6}});
+  const TensorId clamp =
+      b.Add(OpKind::kClamp, {lagc}, {.name = "clamp", .channels = 16, .range = {0, 6}});
   b.Output(b.Add(OpKind::kLinear, {clamp}, {.name = "scores", .channels = 5},
                  {.kernel_h = 8, .kernel_w = 8}, RandomConv(5, 1024, seed + 10)));
   FloatNet net;

@@ -87,8 +87,7 @@ TEST(Quantise, HonoursWidthsOfSingleLayers) {
 }
 
 TEST(Quantise, UsesEightBitOperandsEverywhereAtEightBits) {
-  const QuantReport codec =
-      MustQuantise(TinyCodec(), SyntheticPictures(4, 24), {.bits = 8}).report;
+  const QuantReport codec = MustQuantise(TinyCodec(), SyntheticPictures(4, 24), {.bits = 8}).report;
   const QuantReport classifier =
       MustQuantise(TinyClassifier(), SyntheticPictures(4, 16), {.bits = 8}).report;
   for (const QuantReport* report : {&codec, &classifier}) {
@@ -116,8 +115,7 @@ TEST(Quantise, KeepsSegmentsAsLongAsAsked) {
 
 TEST(Quantise, FollowsTheContractOfCodecTensors) {
   for (int bits : {8, 16}) {
-    const IntNet net =
-        MustQuantise(TinyCodec(), SyntheticPictures(4, 24), {.bits = bits}).net;
+    const IntNet net = MustQuantise(TinyCodec(), SyntheticPictures(4, 24), {.bits = bits}).net;
     const IntGraph& analysis = *net.Find("analysis");
     const IntGraph& synthesis = *net.Find("synthesis");
     const TensorInfo& x = analysis.tensor(analysis.inputs[0]);
@@ -129,9 +127,9 @@ TEST(Quantise, FollowsTheContractOfCodecTensors) {
     EXPECT_EQ(y.range, y_hat.range);
     EXPECT_EQ(y.scale, y_hat.scale);
     EXPECT_EQ(y.scale[0], std::exp2(-net.coding.latent_shift));
-    EXPECT_TRUE(y.range.Contains(
-        {net.coding.symbol_range.min * (int64_t{1} << net.coding.latent_shift),
-         net.coding.symbol_range.max << net.coding.latent_shift}));
+    EXPECT_TRUE(
+        y.range.Contains({net.coding.symbol_range.min * (int64_t{1} << net.coding.latent_shift),
+                          net.coding.symbol_range.max << net.coding.latent_shift}));
     EXPECT_EQ(picture.range, (ValueRange{0, 65535}));
     EXPECT_EQ(picture.scale, std::vector<double>{1.0 / 65535});
     for (const IntGraph& graph : net.graphs) {

@@ -163,9 +163,8 @@ class RangeChooser {
   // Tied tensors share the smallest width that one of them is to have.
   void ChooseBits() {
     UnionFind sets(tensors_.size());
-    ForEachTie(graph_, [&](TensorId a, int64_t, TensorId b, int64_t) {
-      sets.Merge(Index(a), Index(b));
-    });
+    ForEachTie(graph_,
+               [&](TensorId a, int64_t, TensorId b, int64_t) { sets.Merge(Index(a), Index(b)); });
     std::vector<int> smallest(tensors_.size(), 64);
     for (size_t i = 0; i < tensors_.size(); ++i) {
       const auto it = options_.tensor_bits.find(static_cast<int32_t>(i));
@@ -189,10 +188,9 @@ class RangeChooser {
     const TensorStatistics& all = statistics_.tensors[tensor];
     if (all.channels.empty()) return 1;
     const ChannelStatistics& c = all.channels[channel];
-    const double clip =
-        options_.percentile > 0
-            ? c.Percentile(options_.percentile)
-            : c.BestClip(static_cast<double>(tensors_[tensor].range.MaxAbs()));
+    const double clip = options_.percentile > 0
+                            ? c.Percentile(options_.percentile)
+                            : c.BestClip(static_cast<double>(tensors_[tensor].range.MaxAbs()));
     return options_.margin * std::max(clip, all.MaxAbs() * kLeastShare);
   }
 
@@ -235,8 +233,8 @@ class RangeChooser {
         const double value = scales[sets.Find(first_[t] + c)];
         scale.push_back(value > 0 ? value : 1.0);
       }
-      const bool is_uniform = std::all_of(scale.begin(), scale.end(),
-                                          [&](double s) { return s == scale[0]; });
+      const bool is_uniform =
+          std::all_of(scale.begin(), scale.end(), [&](double s) { return s == scale[0]; });
       if (is_uniform) scale.resize(1);
     }
     return {};

@@ -28,11 +28,11 @@ struct FixedTensor {
 
 struct RangeOptions {
   int default_bits = 16;
-  std::map<int32_t, int> tensor_bits;          // by TensorId: exceptions
-  std::map<int32_t, FixedTensor> fixed;        // by TensorId
-  std::vector<TensorId> per_tensor;            // one scale for all their channels
+  std::map<int32_t, int> tensor_bits;    // by TensorId: exceptions
+  std::map<int32_t, FixedTensor> fixed;  // by TensorId
+  std::vector<TensorId> per_tensor;      // one scale for all their channels
   double margin = 2;
-  double percentile = 100;                     // 0: the least square error
+  double percentile = 100;  // 0: the least square error
 };
 
 // `graph.tensors` with range and scale filled in. Error: names a tensor whose scale is fixed twice.

@@ -57,8 +57,7 @@ TEST(ChooseRanges, GivesReluAndItsProducerUnsignedRanges) {
 TEST(ChooseRanges, CoversWhatWasSeenTimesTheMargin) {
   const FloatNet net = TinyClassifier();
   const GraphStatistics statistics = StatisticsOf(net);
-  const auto tensors =
-      ChooseRanges(net.graphs[0], statistics, {.default_bits = 14, .margin = 1.5});
+  const auto tensors = ChooseRanges(net.graphs[0], statistics, {.default_bits = 14, .margin = 1.5});
   ASSERT_TRUE(tensors);
   for (size_t t = 0; t < tensors->size(); ++t) {
     const TensorInfo& tensor = (*tensors)[t];
@@ -74,9 +73,8 @@ TEST(ChooseRanges, CoversWhatWasSeenTimesTheMargin) {
 TEST(ChooseRanges, FixesWhatOnlyMovesIntoAFixedTensor) {
   GraphBuilder<FloatParams> b("main");
   const TensorId x = b.Input({.name = "x", .channels = 3});
-  const TensorId conv =
-      b.Add(OpKind::kConv2d, {x}, {.name = "conv", .channels = 12}, Square(3, 1),
-            RandomConv(12, 27, 1));
+  const TensorId conv = b.Add(OpKind::kConv2d, {x}, {.name = "conv", .channels = 12}, Square(3, 1),
+                              RandomConv(12, 27, 1));
   const TensorId out =
       b.Add(OpKind::kDepthToSpace, {conv}, {.name = "out", .channels = 3}, {.block = 2});
   b.Output(out);

@@ -84,11 +84,9 @@ std::string ToText(const QuantReport& report) {
     text += fmt::format(
         "{:<12} {:<15} {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>3} {:>3} {:>8} {:>4} {:>9.0f} "
         "{:>5.1f}",
-        l.layer, l.op, l.calibrated_min, l.calibrated_max, l.scale_min, l.scale_max,
-        l.operand_bits, l.weight_bits, l.products, l.segments, l.products_per_segment,
-        l.headroom_bits);
-    text += fmt::format(" {:>9.3g} {:>9.3g} {:>9}\n", l.error_rms, l.error_max,
-                        l.saturated_count);
+        l.layer, l.op, l.calibrated_min, l.calibrated_max, l.scale_min, l.scale_max, l.operand_bits,
+        l.weight_bits, l.products, l.segments, l.products_per_segment, l.headroom_bits);
+    text += fmt::format(" {:>9.3g} {:>9.3g} {:>9}\n", l.error_rms, l.error_max, l.saturated_count);
   }
   text += fmt::format("{} of {} values saturated\n", report.SaturatedCount(), report.ValueCount());
   return text;

@@ -118,8 +118,8 @@ TEST_F(Xlic, FloatLatentsAndPicturesMatchTheDemo) {
 TEST_F(Xlic, FloatActivationsMatch) {
   const FloatGraph& analysis = *net_.Find("analysis");
   const auto tensors = Run(analysis, FloatPicture(Golden("in_256x256.png"), 3, 1), {256, 256});
-  for (const auto& [tensor, file] : {std::pair{"ana_1", "act_ana1_256x256.f32"},
-                                     std::pair{"gdn_1", "act_gdn1_256x256.f32"}}) {
+  for (const auto& [tensor, file] :
+       {std::pair{"ana_1", "act_ana1_256x256.f32"}, std::pair{"gdn_1", "act_gdn1_256x256.f32"}}) {
     const Tensor<float>& actual = TensorOf(analysis, tensors, tensor);
     const Tensor<float> golden = ReadChw(file, actual.shape());
     double largest = 0;
@@ -131,8 +131,7 @@ TEST_F(Xlic, FloatActivationsMatch) {
 }
 
 TEST_F(Xlic, LatentsOfTheIntegerNetAreWithinAHundredthOfAStep) {
-  const auto calibration =
-      LoadCalibration(kShared / "data/train", {.max_pictures = 40}, threads_);
+  const auto calibration = LoadCalibration(kShared / "data/train", {.max_pictures = 40}, threads_);
   ASSERT_TRUE(calibration) << calibration.error().message;
   ASSERT_EQ(calibration->skipped.size(), 1);
   EXPECT_EQ(calibration->skipped[0].name, "README.md");
@@ -144,8 +143,7 @@ TEST_F(Xlic, LatentsOfTheIntegerNetAreWithinAHundredthOfAStep) {
   for (const LayerReport& layer : wide->report.layers) {
     EXPECT_GE(layer.products_per_segment, 128) << layer.layer;
   }
-  const auto narrow =
-      Quantise(net_, *calibration, {.bits = 8, .measured_pictures = 1}, threads_);
+  const auto narrow = Quantise(net_, *calibration, {.bits = 8, .measured_pictures = 1}, threads_);
   ASSERT_TRUE(narrow) << narrow.error().message;
   EXPECT_LE(LatentError(narrow->net), 0.40);  // of which rounding to whole steps is 0.29
 }

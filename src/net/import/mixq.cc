@@ -26,7 +26,7 @@ struct Layer {
   int32_t groups = 1;
   int32_t wbit = 0;
   int32_t abit = 0;
-  int32_t obit = 0;   // 0: no requantisation
+  int32_t obit = 0;  // 0: no requantisation
   int32_t shift = 0;
   Geometry geometry;
   int64_t rows = 0;
@@ -82,8 +82,15 @@ Result<Layer> ParseLayer(const std::string& text) {
     g.kernel_h = static_cast<int32_t>(layer.rows);
     g.kernel_w = static_cast<int32_t>(layer.columns);
   } else {
-    g = {.kernel_h = k, .kernel_w = k, .stride_h = s, .stride_w = s, .pad_top = p,
-         .pad_bottom = p, .pad_left = p, .pad_right = p, .groups = layer.groups};
+    g = {.kernel_h = k,
+         .kernel_w = k,
+         .stride_h = s,
+         .stride_w = s,
+         .pad_top = p,
+         .pad_bottom = p,
+         .pad_left = p,
+         .pad_right = p,
+         .groups = layer.groups};
   }
   const auto div = json.find("div");
   if (div != json.end() && div->is_number()) layer.div = div->get<double>();
@@ -115,8 +122,8 @@ class Importer {
     for (int i = 0; i < kMaxLayers; ++i) {
       const auto it = file_.metadata().find(fmt::format("layer{}", i));
       if (it == file_.metadata().end()) break;
-      LICHEN_TRY(Layer layer, InPlace(fmt::format("{}: layer{}", file_.place(), i),
-                                      ParseLayer(it->second)));
+      LICHEN_TRY(Layer layer,
+                 InPlace(fmt::format("{}: layer{}", file_.place(), i), ParseLayer(it->second)));
       layers_.push_back(layer);
     }
     if (layers_.empty()) return Fail("{}: no 'layer0' in its metadata", file_.place());
@@ -135,8 +142,8 @@ class Importer {
   TensorId AddInput() {
     const Layer& first = layers_.front();
     size_ = {first.rows, first.columns};
-    TensorId at = builder_.Input(
-        {.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 256}});
+    TensorId at =
+        builder_.Input({.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 256}});
     if (first.abit >= 8) return at;
     IntParams p;  // floor(v / 2^(8 - abit))
     p.requant.pre_shift = {static_cast<uint8_t>(8 - first.abit)};
@@ -198,7 +205,8 @@ class Importer {
     if (w.shape.size() != expected.size() + 1 || in % layer.groups != 0 || w.shape[0] < 1 ||
         w.shape[0] > kMaxChannels ||
         !std::equal(expected.begin(), expected.end(), w.shape.begin() + 1)) {
-      return Fail("its weights do not have the shape that {} input channels and its kernel give", in);
+      return Fail("its weights do not have the shape that {} input channels and its kernel give",
+                  in);
     }
     out = w.shape[0];
     LICHEN_TRY_VOID(CheckInt16("its weights", w.values));
@@ -237,10 +245,9 @@ class Importer {
     }
     if (index == kBypassFrom) bypass_source_ = at;
     const Geometry& g = layer.geometry;
-    size_ = layer.is_linear
-                ? Size2{1, 1}
-                : Size2{(size_.h + 2 * g.pad_top - g.kernel_h) / g.stride_h + 1,
-                        (size_.w + 2 * g.pad_left - g.kernel_w) / g.stride_w + 1};
+    size_ = layer.is_linear ? Size2{1, 1}
+                            : Size2{(size_.h + 2 * g.pad_top - g.kernel_h) / g.stride_h + 1,
+                                    (size_.w + 2 * g.pad_left - g.kernel_w) / g.stride_w + 1};
     return at;
   }
 

@@ -29,7 +29,8 @@ using Builder = GraphBuilder<IntParams>;
 std::vector<int32_t> TanhTable() {
   std::vector<int32_t> table;
   for (int64_t u = kValue.min; u <= kValue.max; ++u) {
-    table.push_back(static_cast<int32_t>(std::lround(std::tanh(static_cast<double>(u) / 256) * 1024)));
+    table.push_back(
+        static_cast<int32_t>(std::lround(std::tanh(static_cast<double>(u) / 256) * 1024)));
   }
   return table;
 }
@@ -116,7 +117,8 @@ class Importer {
     LICHEN_TRY(const auto values, file_.GetIntegers(name, shape));
     const int64_t out = shape[0], in = shape[1], kernel_h = shape[2], kernel_w = shape[3];
     if (out % kMaskBlock != 0 || in % kMaskBlock != 0) {
-      return Fail("{}: tensor {} does not divide into blocks of {}", file_.place(), name, kMaskBlock);
+      return Fail("{}: tensor {} does not divide into blocks of {}", file_.place(), name,
+                  kMaskBlock);
     }
     const auto dense = OhwiFromOihw<uint8_t>(values, out, in, kernel_h, kernel_w);
     const int64_t taps = kernel_h * kernel_w;
@@ -156,8 +158,8 @@ class Importer {
     const auto to = [&](int64_t oc) { return is_shuffled ? ShuffledChannel(oc, out) : oc; };
     IntParams p;
     p.weights = OhwiFromOihw<int16_t>(w.values, out, in, g.kernel_h, g.kernel_w, to);
-    LICHEN_TRY(p.requant, ReadRequant(prefix + "scale_param", prefix + "scale_shift",
-                                      prefix + "bias", out));
+    LICHEN_TRY(p.requant,
+               ReadRequant(prefix + "scale_param", prefix + "scale_shift", prefix + "bias", out));
     if (is_shuffled) {
       p.requant.multiplier = Shuffled(p.requant.multiplier);
       p.requant.pre_shift = Shuffled(p.requant.pre_shift);
@@ -189,12 +191,8 @@ class Importer {
 
   // Padding 1, k2 s1, pixel shuffle 2, crop 1.
   Result<TensorId> Up(Builder& builder, TensorId input, const std::string& layer) {
-    const Geometry g{.kernel_h = 2,
-                     .kernel_w = 2,
-                     .pad_top = 1,
-                     .pad_bottom = 1,
-                     .pad_left = 1,
-                     .pad_right = 1};
+    const Geometry g{
+        .kernel_h = 2, .kernel_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
     LICHEN_TRY(const TensorId conv, Conv(builder, input, layer, g, false, true));
     TensorInfo output = builder.tensor(conv);
     output.name = layer;
@@ -217,8 +215,9 @@ class Importer {
     p.inner_range = kValue;
     p.table = TanhTable();
     p.table_first = kValue.min;
-    LICHEN_TRY(p.gain_requant, ReadRequant(prefix + "score_scale_param", prefix + "score_scale_shift",
-                                           prefix + "score_bias", channels));
+    LICHEN_TRY(p.gain_requant,
+               ReadRequant(prefix + "score_scale_param", prefix + "score_scale_shift",
+                           prefix + "score_bias", channels));
     p.gain_range = kValue;
     LICHEN_TRY(p.output_requant, ReadRequant(prefix + "output_scale_param",
                                              prefix + "output_scale_shift", "", channels));
@@ -251,8 +250,8 @@ class Importer {
 
   Result<IntGraph> Analysis() {
     Builder builder("analysis");
-    const TensorId input = builder.Input(
-        {.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}});
+    const TensorId input =
+        builder.Input({.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}});
     IntParams centre;
     centre.requant.multiplier = {2};
     centre.requant.bias = {-255};
@@ -361,10 +360,10 @@ class Importer {
                   builder.tensor(last).channels);
     }
     LICHEN_TRY(IntParams final_requant, FinalRequant());
-    builder.Output(builder.Add(
-        OpKind::kRequant, {last},
-        {.name = "output", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}}, {},
-        std::move(final_requant)));
+    builder.Output(
+        builder.Add(OpKind::kRequant, {last},
+                    {.name = "output", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}}, {},
+                    std::move(final_requant)));
     return std::move(builder).Build();
   }
 

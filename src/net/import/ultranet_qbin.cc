@@ -57,8 +57,8 @@ class Importer {
       : bytes_(std::move(bytes)), bits_(bits), builder_("main") {}
 
   Result<Model> Run() {
-    TensorId at = builder_.Input(
-        {.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}});
+    TensorId at =
+        builder_.Input({.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}});
     int last_bits = 0;
     for (size_t i = 0; i < kLayers; ++i) {
       LICHEN_TRY(at, AddLayer(i, at, last_bits));
@@ -76,9 +76,10 @@ class Importer {
         {"colour", "bgr"},
         {"input_size", "160x320"},
         {"div", fmt::format("{}", div)},
-        {"head", "channel = anchor*6 + field; 6 anchors; fields x y w h conf cls; cell = argmax of "
-                 "the sum over anchors of conf; xy = mean of sigmoid(v), wh = mean of exp(v); "
-                 "centre = (xy + cell)*16 px, size = wh*20 px of the 160x320 input"}};
+        {"head",
+         "channel = anchor*6 + field; 6 anchors; fields x y w h conf cls; cell = argmax of "
+         "the sum over anchors of conf; xy = mean of sigmoid(v), wh = mean of exp(v); "
+         "centre = (xy + cell)*16 px, size = wh*20 px of the 160x320 input"}};
     return net;
   }
 
@@ -127,8 +128,12 @@ class Importer {
     }
     p.requant.bias = TakeInt32(out);
     const int32_t pad = kernel / 2;
-    const Geometry g{.kernel_h = kernel, .kernel_w = kernel, .pad_top = pad, .pad_bottom = pad,
-                     .pad_left = pad, .pad_right = pad};
+    const Geometry g{.kernel_h = kernel,
+                     .kernel_w = kernel,
+                     .pad_top = pad,
+                     .pad_bottom = pad,
+                     .pad_left = pad,
+                     .pad_right = pad};
     TensorInfo output = {.name = fmt::format("conv_{}", layer), .channels = out};
     if (!is_last) {
       output.range = {0, kActivationMax};

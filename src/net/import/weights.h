@@ -36,7 +36,8 @@ std::vector<T> OhwiFromOihw(const std::vector<Value>& values, int64_t out, int64
 // Error if a value does not fit 16 bits.
 inline Result<void> CheckInt16(std::string_view name, const std::vector<int64_t>& values) {
   for (int64_t value : values) {
-    if (value < std::numeric_limits<int16_t>::min() || value > std::numeric_limits<int16_t>::max()) {
+    if (value < std::numeric_limits<int16_t>::min() ||
+        value > std::numeric_limits<int16_t>::max()) {
       return Fail("{}: weight {} does not fit 16 bits", name, value);
     }
   }

@@ -145,8 +145,8 @@ Result<Model> ImportXlic(const std::filesystem::path& path, const ImportOptions&
   FloatNet net;
   net.graphs.push_back(
       BuildGraph("analysis", {.name = "x", .channels = 3}, kAnalysis, ana_w, ana_b));
-  net.graphs.push_back(BuildGraph("synthesis", {.name = "y_hat", .channels = kChannels}, kSynthesis,
-                                  syn_w, syn_b));
+  net.graphs.push_back(
+      BuildGraph("synthesis", {.name = "y_hat", .channels = kChannels}, kSynthesis, syn_w, syn_b));
   net.metadata = {{"source", "xlic"},
                   {"task", "codec"},
                   {"colour", "rgb"},

@@ -33,8 +33,8 @@ Result<std::vector<uint8_t>> DecodeXz(std::span<const uint8_t> bytes, uint64_t m
   std::vector<uint8_t> out;
   while (true) {
     // Grows with the data that really came, up to one byte beyond the bound.
-    const uint64_t room = std::min<uint64_t>(std::max<uint64_t>(out.size(), 1 << 16),
-                                             max_bytes + 1 - out.size());
+    const uint64_t room =
+        std::min<uint64_t>(std::max<uint64_t>(out.size(), 1 << 16), max_bytes + 1 - out.size());
     const size_t done = out.size();
     out.resize(done + room);
     stream.next_out = out.data() + done;
