@@ -229,6 +229,33 @@ TEST(Codec, CropEqualsThePartOfTheWhole) {
   }
 }
 
+// Padding to more than one latent row: the surplus rows belong to the last segment.
+TEST(Codec, PaddingBeyondTheLatentGridReturns) {
+  IntNet net = TestNet();
+  net.coding.size_multiple = 64;
+  auto codec = Codec::Create(net);
+  ASSERT_TRUE(codec) << codec.error().message;
+  for (const auto& [h, w] : {std::pair{5, 7}, {66, 30}}) {
+    const Image image = RenderTestPicture(h, w, 12);
+    const Coded coded = RoundTrip(*codec, image, 2, {.latent_rows_per_segment = 2});
+    EXPECT_EQ(coded.image.samples, ReferencePicture(net, image).samples) << h << "x" << w;
+  }
+}
+
+// Right at multiples of the ratio, wrong elsewhere: the synthesis would give too few rows.
+TEST(Codec, RefusesAModelWhoseSizesDoNotAgree) {
+  IntNet net = TestNet();
+  net.coding.size_multiple = 1;
+  auto codec = Codec::Create(net);
+  ASSERT_TRUE(codec) << codec.error().message;
+  const fs::path folder = TestFolder();
+  ASSERT_TRUE(WriteImage(folder / "in.png", RenderTestPicture(13, 13, 1)));
+  auto encoded = EncodeFile(*codec, folder / "in.png", folder / "x.lic", {}, Threads(1));
+  ASSERT_FALSE(encoded);
+  EXPECT_THAT(encoded.error().message, HasSubstr("cannot code a picture of 13x13"));
+  EXPECT_FALSE(fs::exists(folder / "x.lic"));
+}
+
 TEST(Codec, LatentsOutsideTheTablesAreEscaped) {
   // A picture of extremes, coded with tables that were fitted to one flat picture.
   IntNet net = MakeTestNet(4);
