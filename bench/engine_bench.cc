@@ -52,7 +52,7 @@ class EngineRun {
     const IntGraph& graph = analysis_.graph();
     LICHEN_TRY(const std::vector<Size2> sizes, InferSizes(graph, {size}, size));
     const Size2 latent = sizes[static_cast<size_t>(graph.outputs[0].index)];
-    LICHEN_TRY_VOID(Prepare(size, latent));
+    LICHEN_TRY_VOID(Prepare(size));
     LICHEN_TRY(const double forward, RunOne(analysis_, size, size, picture_, threads));
     LICHEN_TRY(const double backward, RunOne(synthesis_, latent, size, latents_, threads));
     return forward + backward;
@@ -82,7 +82,7 @@ class EngineRun {
   static constexpr int64_t kRows = 64;  // distinct input rows; larger pictures repeat them
 
   // Rows of a real picture's statistics: the latents are those of the test picture.
-  Result<void> Prepare(Size2 size, Size2 latent) {
+  Result<void> Prepare(Size2 size) {
     if (prepared_ == size) return {};
     const TensorInfo& input = analysis_.graph().tensor(analysis_.graph().inputs[0]);
     const int64_t height = std::min<int64_t>(size.h, kRows);
@@ -113,7 +113,6 @@ class EngineRun {
     const Size2 small{height, size.w};
     LICHEN_TRY_VOID(
         RunGraph(analysis_, {.input_sizes = {small}, .reference = small}, rows, Threads(0)));
-    (void)latent;
     prepared_ = size;
     return {};
   }

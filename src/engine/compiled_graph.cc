@@ -2,22 +2,10 @@
 
 #include <algorithm>
 
+#include "net/proof.h"
+
 namespace lichen {
 namespace {
-
-bool HasProducts(OpKind kind) {
-  switch (kind) {
-    case OpKind::kConv2d:
-    case OpKind::kConvTranspose2d:
-    case OpKind::kLinear:
-    case OpKind::kGdn:
-    case OpKind::kIgdn:
-    case OpKind::kLagc:
-      return true;
-    default:
-      return false;
-  }
-}
 
 bool WeightsFit8Bits(const IntNode& node) {
   return std::all_of(node.params.weights.begin(), node.params.weights.end(),
