@@ -40,9 +40,10 @@ Result<Exit> RunDecode(const Options& options, const CommonOptions& common) {
   if (!options.crop.empty()) {
     LICHEN_TRY(decode.crop, ParseCrop(options.crop));
   }
-  LICHEN_TRY(const LoadedCodec loaded, LoadCodec(options.model));
   LICHEN_TRY(const InputFile file, InputFile::Open(options.input));
   LICHEN_TRY(const LicHeader header, ReadHeader(file));
+  LICHEN_TRY(const LoadedCodec loaded,
+             LoadCodecFor(options.model, header.model_identity, options.input));
   const ImageInfo& info = header.info;
   const Crop crop = decode.crop.value_or(Crop{0, 0, info.width, info.height});
   const Threads threads(common.threads);
@@ -94,8 +95,9 @@ void AddDecodeCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("OUT", options->output, "The picture to write: .png, .ppm, .pgm, .pnm, .pam")
       ->required();
   command
-      ->add_option("--model", options->model,
-                   "The model that it was encoded with (default: models/default.lichen)")
+      ->add_option(
+          "--model", options->model,
+          "The model that it was encoded with (default: the one of models/index.toml that it was)")
       ->type_name("M.lichen");
   command->add_option("--crop", options->crop, "Decode only this part")
       ->type_name("X,Y,WIDTH,HEIGHT");

@@ -18,7 +18,7 @@ struct EvalOptions {
   std::string csv;
   std::string plot;
   std::string keep;  // folder for the encoded files
-  int64_t segment_rows = 8;
+  int64_t segment_rows = 0;
 };
 
 Result<Exit> EvalCodec(const EvalOptions& options, const CommonOptions& common);

@@ -193,6 +193,7 @@ Json ModelJson(const ModelScore& score) {
                         {"decode_seconds", p.decode_seconds},
                         {"ideal_bits", p.ideal_bits},
                         {"latent_bytes", p.latent_bytes},
+                        {"hyper_bytes", p.hyper_bytes},
                         {"symbols", p.symbols},
                         {"saturated_latents", p.saturated_latents}});
   }

@@ -59,7 +59,7 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("--keep", options->keep, "codec: leave the encoded files in this folder")
       ->type_name("DIR");
   command->add_option("--segment-rows", options->segment_rows, "codec: as of lichen encode")
-      ->check(CLI::Range(1, 65535))
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   command
       ->add_option("--labels", options->labels,

@@ -60,9 +60,10 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
   if (!options.size.empty()) return FailUsage("--size is for models; a bitstream has its own");
   LICHEN_TRY(const InputFile file, InputFile::Open(options.file));
   LICHEN_TRY(const LicHeader header, ReadHeader(file));
-  uint64_t latent_bytes = 0, alpha_bytes = 0;
+  uint64_t latent_bytes = 0, hyper_bytes = 0, alpha_bytes = 0;
   for (const SegmentEntry& segment : header.segments) {
     latent_bytes += segment.latent_bytes;
+    hyper_bytes += segment.hyper_bytes;
     alpha_bytes += segment.alpha_bytes;
   }
   const ImageInfo& info = header.info;
@@ -83,6 +84,7 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
                                    {"latent_rows_per_segment", header.latent_rows_per_segment},
                                    {"header_bytes", header.size_bytes},
                                    {"latent_bytes", latent_bytes},
+                                   {"hyper_bytes", hyper_bytes},
                                    {"alpha_bytes", alpha_bytes},
                                    {"icc_bytes", info.metadata.icc.size()},
                                    {"exif_bytes", info.metadata.exif.size()},
@@ -90,6 +92,7 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
     for (const SegmentEntry& segment : header.segments) {
       json["segments"].push_back({{"offset_bytes", segment.offset_bytes},
                                   {"latent_bytes", segment.latent_bytes},
+                                  {"hyper_bytes", segment.hyper_bytes},
                                   {"alpha_bytes", segment.alpha_bytes}});
     }
     PrintJson(json);
@@ -101,9 +104,10 @@ Result<Exit> BitstreamInfo(const Options& options, const CommonOptions& common) 
   PrintText(common, "segments  {} of {} latent rows ({} picture rows)\n", header.segments.size(),
             header.latent_rows_per_segment, header.latent_rows_per_segment * header.downscale);
   PrintText(common,
-            "bytes     header {}, latents {}, alpha {}; within the header ICC {}, Exif {}\n",
-            header.size_bytes, latent_bytes, alpha_bytes, info.metadata.icc.size(),
-            info.metadata.exif.size());
+            "bytes     header {}, latents {}, {}alpha {}; within the header ICC {}, Exif {}\n",
+            header.size_bytes, latent_bytes,
+            header.has_hyper ? fmt::format("hyper-latents {}, ", hyper_bytes) : "", alpha_bytes,
+            info.metadata.icc.size(), info.metadata.exif.size());
   return Exit::kDone;
 }
 

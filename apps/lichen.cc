@@ -46,6 +46,7 @@ Exit ParseAndRun(int argc, char** argv) {
       "3 the answer is no, 70 internal error.");
   Invocation invocation;
   AddImportCommand(app, invocation);
+  AddExportCommand(app, invocation);
   AddInfoCommand(app, invocation);
   AddRunCommand(app, invocation);
   AddQuantizeCommand(app, invocation);
@@ -54,6 +55,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddEvalCommand(app, invocation);
   AddTrainCommand(app, invocation);
   AddFitCommand(app, invocation);
+  AddReportCommand(app, invocation);
   AddBenchCommand(app, invocation);
   AddCompareCommand(app, invocation);
   AddRenderCommand(app, invocation);

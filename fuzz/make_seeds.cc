@@ -35,6 +35,7 @@ void Must(const Result<void>& result) {
 
 void MakeModels(const fs::path& folder) {
   Must(SaveModel(folder / "codec", FuzzCodecNet()));
+  Must(SaveModel(folder / "context_codec", FuzzContextNet()));
   Must(SaveModel(folder / "every_operator", SmallNet()));
   Must(SaveModel(folder / "float", SmallFloatNet()));
 }
@@ -111,6 +112,10 @@ void MakeStreams(const fs::path& folder) {
           EncodeFile(FuzzCodec(), picture, folder / fmt::format("{}x{}.lic", channels, depth),
                      {.latent_rows_per_segment = channels}, Threads(1));
       LICHEN_CHECK(encoded.has_value());
+      const auto with_context = EncodeFile(
+          FuzzContextCodec(), picture, folder / fmt::format("context_{}x{}.lic", channels, depth),
+          {.latent_rows_per_segment = channels}, Threads(1));
+      LICHEN_CHECK(with_context.has_value());
     }
   }
   fs::remove(picture);

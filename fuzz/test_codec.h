@@ -9,4 +9,9 @@ namespace lichen {
 IntNet FuzzCodecNet();
 const Codec& FuzzCodec();
 
+// Another one with a hyper-prior and a row context, in the shape of StreamLIC: a latent row per 4
+// picture rows, a row of hyper-latents per 16.
+IntNet FuzzContextNet();
+const Codec& FuzzContextCodec();
+
 }  // namespace lichen

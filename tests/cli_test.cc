@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -69,9 +70,9 @@ class Cli : public testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadText(out), ReadText(err)};
   }
 
-  static Json RunJson(std::vector<std::string> arguments) {
+  static Json RunJson(std::vector<std::string> arguments, const std::string& environment = "") {
     arguments.push_back("--json");
-    const Ran ran = Run(arguments);
+    const Ran ran = Run(arguments, environment);
     EXPECT_EQ(ran.exit_code, 0) << arguments[0] << ": " << ran.err;
     const Json json = Json::parse(ran.out, nullptr, false);
     EXPECT_TRUE(json.is_object()) << arguments[0] << " printed: " << ran.out;
@@ -100,8 +101,8 @@ class Cli : public testing::Test {
 TEST_F(Cli, EveryCommandExplainsItself) {
   const Ran all = Run({"--help"});
   EXPECT_EQ(all.exit_code, 0);
-  for (const char* command : {"import", "info", "run", "quantize", "encode", "decode", "eval",
-                              "fit", "bench", "compare", "render"}) {
+  for (const char* command : {"import", "export", "info", "run", "quantize", "encode", "decode",
+                              "eval", "fit", "report", "bench", "compare", "render"}) {
     EXPECT_NE(all.out.find(command), std::string::npos) << command;
     const Ran ran = Run({command, "--help"});
     EXPECT_EQ(ran.exit_code, 0) << command;
@@ -120,6 +121,15 @@ TEST_F(Cli, WrongUsageExitsWithTwo) {
   ExpectFailure(2, {"encode", "pictures/1.png", "x.lic", "--threads", "many"}, "--threads");
   ExpectFailure(2, {"import", "nosuch", "in", "-o", "x.lichen"}, "nosuch", "x.lichen");
   ExpectFailure(2, {"import", "xlic"}, "import");
+  ExpectFailure(2, {"export", "int.lichen", "-o", "x"}, "--format", "x");
+  ExpectFailure(2, {"export", "int.lichen", "--format", "onnx", "-o", "x"}, "onnx", "x");
+  ExpectFailure(2, {"report", "log.jsonl"}, "--output");
+  ExpectFailure(2, {"encode", "pictures/1.png", "x.lic", "--quality", "0"}, "--quality", "x.lic");
+  ExpectFailure(2, {"encode", "pictures/1.png", "x.lic", "--bpp", "0"}, "--bpp", "x.lic");
+  ExpectFailure(2, {"encode", "pictures/1.png", "x.lic", "--bpp", "1", "--psnr", "30"}, "excludes",
+                "x.lic");
+  ExpectFailure(2, {"encode", "pictures/1.png", "x.lic", "--bpp", "1", "--model", "int.lichen"},
+                "excludes", "x.lic");
   ExpectFailure(2, {"render", "x.png", "--size", "12"}, "HEIGHTxWIDTH", "x.png");
   ExpectFailure(2, {"run", "int.lichen"}, "--image");
   ExpectFailure(2, {"decode", "1.lic", "x.png", "--model", "int.lichen", "--crop", "1,2,3"},
@@ -218,6 +228,131 @@ TEST_F(Cli, TheDefaultModelComesFromTheEnvironment) {
   ran = Run(encode, "LICHEN_MODELS=models");
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ReadText(folder_ / "default.lic"), ReadText(folder_ / "1.lic"));
+}
+
+// Three codecs of rising rate, and an index of them.
+class CliModels : public Cli {
+ protected:
+  static void SetUpTestSuite() {
+    Cli::SetUpTestSuite();
+    fs::create_directories(folder_ / "set");
+    std::string index = "default = \"step24\"\n";
+    for (const char* step : {"64", "8", "24"}) {  // in any order
+      const std::string file = fmt::format("set/step{}.lichen", step);
+      ASSERT_EQ(Run({"fit", "--calib", "pictures", "-o", "f.lichen", "--step", step}).exit_code, 0);
+      ASSERT_EQ(Run({"quantize", "f.lichen", "--calib", "pictures", "-o", file}).exit_code, 0);
+      const Json json = RunJson({"encode", "pictures/1.png", "x.lic", "--model", file});
+      ASSERT_EQ(Run({"decode", "x.lic", "x.png", "--model", file}).exit_code, 0);
+      const Json compared = RunJson({"compare", "pictures/1.png", "x.png"});
+      bpp_[step] = json.at("bpp");
+      psnr_[step] = compared.at("psnr_db");
+      index += Entry("step" + std::string(step), bpp_[step]);
+    }
+    WriteText(folder_ / "set/index.toml", index);
+    fs::create_directories(folder_ / "one");
+    fs::copy(folder_ / "set/step24.lichen", folder_ / "one/step24.lichen");
+    WriteText(folder_ / "one/index.toml", "default = \"step24\"\n" + Entry("step24", 1));
+  }
+
+  static std::string Entry(const std::string& name, double bpp) {
+    return fmt::format(
+        "[[model]]\nname = \"{0}\"\nfile = \"{0}.lichen\"\nfamily = \"klt\"\nbpp = {1:.6f}\n", name,
+        bpp);
+  }
+
+  static Json Encode(std::vector<std::string> options, const std::string& folder = "set") {
+    options.insert(options.begin(), {"encode", "pictures/1.png", "chosen.lic"});
+    return RunJson(options, "LICHEN_MODELS=" + folder);
+  }
+
+  static inline std::map<std::string, double> bpp_, psnr_;
+};
+
+TEST_F(CliModels, BppPicksTheLargestFileThatFits) {
+  for (const auto& [step, bpp] : bpp_) {
+    const Json json = Encode({"--bpp", fmt::format("{:.6f}", bpp + 0.01)});
+    EXPECT_EQ(json.at("model_name"), "step" + step);
+    EXPECT_EQ(json.at("bytes"), fs::file_size(folder_ / "chosen.lic"));
+    EXPECT_EQ(json.at("is_met"), true);
+    EXPECT_FALSE(json.contains("warning"));
+    EXPECT_LE(json.at("trials").size(), 2u);
+    // The bitstream is what that model gives, and decoding finds the model by itself.
+    ASSERT_EQ(
+        Run({"encode", "pictures/1.png", "direct.lic", "--model", "set/step" + step + ".lichen"})
+            .exit_code,
+        0);
+    EXPECT_EQ(ReadText(folder_ / "chosen.lic"), ReadText(folder_ / "direct.lic"));
+    const Json decoded = RunJson({"decode", "chosen.lic", "chosen.png"}, "LICHEN_MODELS=set");
+    EXPECT_EQ(decoded.at("model"), "set/step" + step + ".lichen");
+  }
+}
+
+TEST_F(CliModels, PsnrPicksTheSmallestFileThatIsGoodEnough) {
+  for (const auto& [step, psnr] : psnr_) {
+    const Json json = Encode({"--psnr", fmt::format("{:.6f}", psnr - 0.01)});
+    EXPECT_EQ(json.at("model_name"), "step" + step);
+    EXPECT_EQ(json.at("is_met"), true);
+    bool is_listed = false;
+    for (const Json& trial : json.at("trials")) {
+      is_listed = is_listed || std::abs(trial.at("psnr_db").get<double>() - psnr) < 1e-6;
+    }
+    EXPECT_TRUE(is_listed);
+  }
+}
+
+TEST_F(CliModels, TargetsOutOfReachGiveTheNearestAndAWarning) {
+  const Json low = Encode({"--bpp", "0.001"});
+  EXPECT_EQ(low.at("model_name"), "step64");
+  EXPECT_EQ(low.at("is_met"), false);
+  EXPECT_NE(low.at("warning").get<std::string>().find("0.001"), std::string::npos);
+  EXPECT_EQ(Encode({"--psnr", "90"}).at("model_name"), "step8");
+  const Ran ran =
+      Run({"encode", "pictures/1.png", "chosen.lic", "--psnr", "90"}, "LICHEN_MODELS=set");
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_NE(ran.err.find("warning"), std::string::npos) << ran.err;
+}
+
+TEST_F(CliModels, QualityPicksByPlace) {
+  EXPECT_EQ(Encode({"--quality", "1"}).at("model_name"), "step64");
+  EXPECT_EQ(Encode({"--quality", "50"}).at("model_name"), "step24");
+  EXPECT_EQ(Encode({"--quality", "100"}).at("model_name"), "step8");
+  EXPECT_EQ(Encode({"--family", "klt"}).at("model_name"), "step24");
+  EXPECT_EQ(Encode({}).at("model"), "set/step24.lichen");
+}
+
+TEST_F(CliModels, OneModelServesEveryWish) {
+  for (const char* option : {"--bpp", "--psnr", "--quality"}) {
+    const Json json = Encode({option, "20"}, "one");
+    EXPECT_EQ(json.at("model_name"), "step24");
+    EXPECT_EQ(json.at("bytes"), fs::file_size(folder_ / "chosen.lic"));
+  }
+  EXPECT_TRUE(Encode({"--bpp", "0.01"}, "one").contains("warning"));
+  // A folder without an index, as it was before there were any.
+  fs::create_directories(folder_ / "plain");
+  fs::copy(folder_ / "int.lichen", folder_ / "plain/default.lichen",
+           fs::copy_options::overwrite_existing);
+  EXPECT_EQ(Encode({"--bpp", "20"}, "plain").at("model_name"), "default");
+}
+
+TEST_F(CliModels, BadIndexesAndStrangeStreamsAreErrors) {
+  Ran ran = Run({"encode", "pictures/1.png", "y.lic", "--family", "none"}, "LICHEN_MODELS=set");
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_NE(ran.err.find("klt"), std::string::npos) << ran.err;
+  ran = Run({"decode", "1.lic", "y.png"}, "LICHEN_MODELS=set");  // int.lichen's
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.err.find("1.lic: was encoded with"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("--model"), std::string::npos) << ran.err;
+  EXPECT_FALSE(fs::exists(folder_ / "y.png"));
+  fs::create_directories(folder_ / "bad");
+  WriteText(folder_ / "bad/index.toml", "default = \"gone\"\n" + Entry("gone", 1));
+  ran = Run({"encode", "pictures/1.png", "y.lic", "--bpp", "1"}, "LICHEN_MODELS=bad");
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.err.find("gone.lichen"), std::string::npos) << ran.err;
+  WriteText(folder_ / "bad/index.toml", "default = 3\n");
+  ran = Run({"encode", "pictures/1.png", "y.lic"}, "LICHEN_MODELS=bad");
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(ran.err.find("index.toml: line 1"), std::string::npos) << ran.err;
+  EXPECT_FALSE(fs::exists(folder_ / "y.lic"));
 }
 
 TEST_F(Cli, EncodeAndDecodeAgreeForThreadsAndCpuTargets) {
@@ -373,6 +508,40 @@ TEST_F(Cli, GreyAlphaAndSixteenBitsReturn) {
     EXPECT_EQ(info->bit_depth, 16);
     EXPECT_GT(RunJson({"compare", "in.png", "back.png"}).at("psnr_db").get<double>(), 20);
   }
+}
+
+TEST_F(Cli, ExportWritesWhatImportReads) {
+  EXPECT_EQ(RunJson({"export", "--list"}).at("formats").size(), 2u);
+  ExpectFailure(1, {"export", "int.lichen", "--format", "streamlic", "-o", "x.safetensors"},
+                "int.lichen: cannot be written as streamlic", "x.safetensors");
+  ExpectFailure(1, {"export", "float.lichen", "--format", "xlic", "-o", "x"},
+                "cannot be written as xlic", "x");
+  LICHEN_NEEDS_SHARED("weights/xlic/ana_w.bin");
+  const std::string weights = (fs::canonical(SharedData()) / "weights/xlic").string();
+  ASSERT_EQ(Run({"import", "xlic", weights, "-o", "xlic.lichen"}).exit_code, 0);
+  ASSERT_EQ(Run({"export", "xlic.lichen", "--format", "xlic", "-o", "xlic"}).exit_code, 0);
+  for (const char* file : {"ana_w.bin", "ana_b.bin", "syn_w.bin", "syn_b.bin"}) {
+    EXPECT_EQ(ReadText(folder_ / "xlic" / file), ReadText(fs::path(weights) / file)) << file;
+  }
+}
+
+TEST_F(Cli, ReportDrawsTrainingLogs) {
+  const std::string line = R"({"step": 10, "stage": "noise", "loss": 3, "bpp": 1, "psnr": 30})";
+  WriteText(folder_ / "log.jsonl", line + "\n{\"step\": 20, \"lo");
+  for (const char* name : {"report.html", "report.svg", "report.md"}) {
+    const Ran ran = Run({"report", "log.jsonl", "-o", name});
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_NE(ran.err.find("log.jsonl: line 2 is torn"), std::string::npos) << ran.err;
+    EXPECT_NE(ReadText(folder_ / name).find("noise"), std::string::npos) << name;
+  }
+  const Json json = RunJson({"report", "log.jsonl", "-o", "reports/again.svg"});
+  EXPECT_EQ(json.at("runs")[0].at("last").at("step"), 10);
+  EXPECT_EQ(ReadText(folder_ / "reports/again.svg"), ReadText(folder_ / "report.svg"));
+  WriteText(folder_ / "bad.jsonl", line + "\nnonsense\n");
+  ExpectFailure(1, {"report", "log.jsonl", "bad.jsonl", "-o", "x.svg"}, "bad.jsonl: line 2",
+                "x.svg");
+  ExpectFailure(1, {"report", "missing.jsonl", "-o", "x.svg"}, "missing.jsonl", "x.svg");
+  ExpectFailure(2, {"report", "log.jsonl", "-o", "x.pdf"}, ".svg", "x.pdf");
 }
 
 TEST_F(Cli, ImportListsItsSources) {

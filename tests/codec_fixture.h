@@ -8,7 +8,9 @@
 
 #include "codec/codec.h"
 #include "flow/quantise_codec.h"
+#include "image/reader.h"
 #include "image/synthetic.h"
+#include "image/writer.h"
 #include "quant/klt.h"
 #include "quant/quantise.h"
 
@@ -58,6 +60,32 @@ inline std::filesystem::path TestFolder() {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
+}
+
+struct Coded {
+  std::vector<uint8_t> bytes;
+  Image image;
+};
+
+// Encodes and decodes through files; expects success.
+inline Coded RoundTrip(const Codec& codec, const Image& image, int threads,
+                       const EncodeOptions& options = {}) {
+  const std::filesystem::path folder = TestFolder();
+  Coded coded;
+  auto fail = [](const Error& error) { ADD_FAILURE() << error.message; };
+  if (auto r = WriteImage(folder / "in.png", image); !r) return fail(r.error()), std::move(coded);
+  auto encoded = EncodeFile(codec, folder / "in.png", folder / "x.lic", options, Threads(threads));
+  if (!encoded) return fail(encoded.error()), std::move(coded);
+  auto bytes = ReadFile(folder / "x.lic");
+  if (!bytes) return fail(bytes.error()), std::move(coded);
+  EXPECT_EQ(bytes->size(), encoded->file_bytes);
+  auto decoded = DecodeFile(codec, folder / "x.lic", folder / "out.png", {}, Threads(threads));
+  if (!decoded) return fail(decoded.error()), std::move(coded);
+  auto out = ReadImage(folder / "out.png");
+  if (!out) return fail(out.error()), std::move(coded);
+  coded.bytes = std::move(*bytes);
+  coded.image = std::move(*out);
+  return coded;
 }
 
 }  // namespace lichen

@@ -15,6 +15,8 @@ struct TrainArguments {
   std::string device = "cpu";
   std::string data_folder;
   std::string output;
+  std::string stage;
+  std::string evaluated_folder;
 };
 
 inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
@@ -35,6 +37,11 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       .add_option("-o,--output", o.output,
                   "Folder of checkpoint, log and networks, in place of the recipe's")
       ->type_name("DIR");
+  command
+      .add_option("--evaluate", o.evaluated_folder,
+                  "Train nothing: rate and PSNR of the checkpoint's network on these pictures")
+      ->type_name("DIR");
+  command.add_option("--stage", o.stage, "Run this stage of the recipe alone")->type_name("NAME");
 }
 
 // The options as a command line again.
@@ -44,6 +51,10 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
   if (o.is_restarted) arguments.push_back("--restart");
   if (!o.data_folder.empty()) arguments.insert(arguments.end(), {"--data", o.data_folder});
   if (!o.output.empty()) arguments.insert(arguments.end(), {"--output", o.output});
+  if (!o.evaluated_folder.empty()) {
+    arguments.insert(arguments.end(), {"--evaluate", o.evaluated_folder});
+  }
+  if (!o.stage.empty()) arguments.insert(arguments.end(), {"--stage", o.stage});
   arguments.insert(arguments.end(), {"--", o.recipe});
   return arguments;
 }

@@ -8,6 +8,7 @@
 
 #include "apps/progress_line.h"
 #include "apps/train/train_options.h"
+#include "train/evaluate_checkpoint.h"
 #include "train/trainer.h"
 
 namespace lichen {
@@ -70,22 +71,84 @@ void Print(const TrainResult& r, bool json) {
   fmt::print("{}\n", object.dump(2, ' ', false, Handler::replace));
 }
 
-Result<TrainResult> Run(const Arguments& o) {
-  LICHEN_TRY(const Recipe recipe,
-             ReadRecipe(o.recipe, {.data_folder = o.data_folder, .output = o.output}));
+Result<TrainResult> RunStage(const Arguments& o, const Recipe& recipe, bool is_resumed) {
   ProgressLine progress("reading pictures");
   TrainOptions options;
-  options.is_resumed = o.is_resumed;
+  options.is_resumed = is_resumed;
   options.is_restarted = o.is_restarted;
   options.device = o.device;
   options.threads = o.threads;
   options.on_progress = [&](const TrainProgress& p) {
-    progress.Stage(Line(p));
+    progress.Stage(recipe.stage.empty() ? Line(p) : recipe.stage + "  " + Line(p));
     progress.Update(p.step, p.steps);
   };
   options.on_note = [](const std::string& note) { fmt::print(stderr, "lichen: {}\n", note); };
   options.stop = &stop;
   return Train(recipe, options);
+}
+
+// The stages asked for.
+Result<std::vector<Recipe>> Stages(const Arguments& o) {
+  LICHEN_TRY(std::vector<Recipe> stages,
+             ReadRecipe(o.recipe, {.data_folder = o.data_folder, .output = o.output}));
+  std::erase_if(stages, [&](const Recipe& r) { return !o.stage.empty() && r.stage != o.stage; });
+  if (stages.empty()) return FailUsage("--stage {}: the recipe has no such stage", o.stage);
+  return stages;
+}
+
+Result<void> Evaluate(const Arguments& o) {
+  LICHEN_TRY(const std::vector<Recipe> stages, Stages(o));
+  nlohmann::ordered_json lines = nlohmann::ordered_json::array();
+  for (const Recipe& stage : stages) {
+    ProgressLine progress("evaluating " + stage.stage);
+    EvaluateCheckpointOptions options;
+    options.device = o.device;
+    options.threads = o.threads;
+    options.on_progress = [&](int64_t done, int64_t total) { progress.Update(done, total); };
+    options.on_note = [](const std::string& note) { fmt::print(stderr, "lichen: {}\n", note); };
+    LICHEN_TRY(const auto figures, EvaluateCheckpoint(stage, o.evaluated_folder, options));
+    for (const RateFigures& f : figures) {
+      lines.push_back(
+          {{"stage", stage.stage}, {"lambda", f.lambda}, {"bpp", f.bpp}, {"psnr", f.psnr_db}});
+      if (!o.json) {
+        fmt::print("{:10} lambda {:<8g} {:.4f} bpp  {:.3f} dB\n", stage.stage, f.lambda, f.bpp,
+                   f.psnr_db);
+      }
+    }
+  }
+  if (o.json) fmt::print("{}\n", lines.dump(2));
+  return {};
+}
+
+// One stage after the other. Resuming begins with the first that has not ended.
+Result<TrainResult> Run(const Arguments& o) {
+  LICHEN_TRY(const std::vector<Recipe> stages, Stages(o));
+  std::optional<TrainResult> result;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    bool is_resumed = o.is_resumed;
+    if (is_resumed && stages.size() > 1) {
+      std::error_code error;
+      const bool has_begun = std::filesystem::exists(stages[i].output / "checkpoint.pt", error);
+      is_resumed = has_begun || i == 0;
+    }
+    LICHEN_TRY(result, RunStage(o, stages[i], is_resumed));
+    if (result->is_stopped) break;
+  }
+  return std::move(*result);
+}
+
+// Prints an error and gives the exit status.
+int Report(const Error& error) {
+  fmt::print(stderr, "lichen: {}\n", error.message);
+  switch (error.kind) {
+    case Error::Kind::kBadInput:
+      return kBadInput;
+    case Error::Kind::kUsage:
+      return kUsage;
+    case Error::Kind::kInternal:
+      break;
+  }
+  return kInternal;
 }
 
 int Main(int argc, char** argv) {
@@ -101,18 +164,12 @@ int Main(int argc, char** argv) {
   }
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
-  const Result<TrainResult> result = Run(o);
-  if (!result) {
-    fmt::print(stderr, "lichen: {}\n", result.error().message);
-    switch (result.error().kind) {
-      case Error::Kind::kBadInput:
-        return kBadInput;
-      case Error::Kind::kUsage:
-        return kUsage;
-      case Error::Kind::kInternal:
-        return kInternal;
-    }
+  if (!o.evaluated_folder.empty()) {
+    const Result<void> evaluated = Evaluate(o);
+    return evaluated ? kDone : Report(evaluated.error());
   }
+  const Result<TrainResult> result = Run(o);
+  if (!result) return Report(result.error());
   Print(*result, o.json);
   if (!result->is_stopped) return kDone;
   fmt::print(stderr, "lichen: stopped by a signal at step {}; --resume continues\n",

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 
@@ -84,6 +85,43 @@ TEST(Sha256, MatchesTheStandardsExample) {
   hash.Update("abc");
   EXPECT_EQ(ToHex(hash.Finish()),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Background, RunsPiecesInOrderAndGivesTheirErrors) {
+  for (const int count : {1, 2, 7}) {
+    const Threads threads(count);
+    std::vector<int> done;
+    int64_t sum = 0;
+    {
+      Background background(threads);
+      EXPECT_TRUE(background.Wait());
+      for (int i = 0; i < 50; ++i) {
+        ASSERT_TRUE(background.Start([&, i]() -> Result<void> {
+          std::vector<int64_t> parts(20);
+          threads.For(20, [&](int64_t part) { parts[static_cast<size_t>(part)] = part; });
+          for (const int64_t part : parts) sum += part;
+          done.push_back(i);
+          return {};
+        }));
+        threads.For(10, [](int64_t) {});
+      }
+      EXPECT_TRUE(background.Wait());
+      EXPECT_EQ(done.size(), 50);
+      EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+      EXPECT_EQ(sum, 50 * 190);
+      ASSERT_TRUE(background.Start([]() -> Result<void> { return Fail("no"); }));
+      EXPECT_FALSE(background.Start([&]() -> Result<void> {
+        done.push_back(-1);
+        return {};
+      }));
+      EXPECT_TRUE(background.Wait());
+      ASSERT_TRUE(background.Start([&]() -> Result<void> {
+        done.push_back(50);
+        return {};
+      }));
+    }
+    EXPECT_EQ(done.size(), 51);  // it has waited
+  }
 }
 
 TEST(Threads, CallsEachIndexOnce) {

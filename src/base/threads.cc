@@ -4,8 +4,10 @@
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_group.h>
 
 #include <optional>
+#include <utility>
 
 #ifdef LICHEN_THREAD_SANITIZER
 extern "C" void __tsan_acquire(void* address);
@@ -73,6 +75,46 @@ void Threads::For(int64_t count, const std::function<void(int64_t)>& body) const
         oneapi::tbb::simple_partitioner());
   });
   end.Await();
+}
+
+struct Background::State {
+  Threads::Arena* arena;
+  oneapi::tbb::task_group group;
+  std::function<Result<void>()> work;
+  Result<void> result;
+  Order begin;
+  Order end;
+};
+
+Background::Background(const Threads& threads) : state_(std::make_unique<State>()) {
+  state_->arena = threads.arena_.get();
+}
+
+Background::~Background() { static_cast<void>(Wait()); }
+
+Result<void> Background::Start(std::function<Result<void>()> work) {
+  LICHEN_TRY_VOID(Wait());
+  if (state_->arena == nullptr) {
+    state_->result = work();
+    return {};
+  }
+  state_->work = std::move(work);
+  state_->begin.Mark();
+  state_->arena->arena.enqueue(state_->group.defer([state = state_.get()] {
+    state->begin.Await();
+    state->result = state->work();
+    state->end.Mark();
+  }));
+  return {};
+}
+
+Result<void> Background::Wait() {
+  if (state_->arena != nullptr && state_->work) {
+    state_->arena->arena.execute([this] { state_->group.wait(); });
+    state_->end.Await();
+    state_->work = nullptr;
+  }
+  return std::exchange(state_->result, {});
 }
 
 }  // namespace lichen

@@ -78,49 +78,64 @@ std::vector<uint8_t> AlphaEncoder::Finish() {
   return std::exchange(s.out, {});
 }
 
-Result<std::vector<uint16_t>> DecodeAlpha(std::span<const uint8_t> bytes, int64_t width,
-                                          int64_t rows, int bit_depth) {
-  const int64_t row_bytes = RowBytes(width, bit_depth);
-  std::vector<uint8_t> residuals(static_cast<size_t>(row_bytes));
-  std::vector<uint16_t> alpha;
-  std::vector<uint16_t> above(static_cast<size_t>(width));
-  std::vector<uint16_t> row(static_cast<size_t>(width));
-  z_stream stream{};
-  LICHEN_CHECK(inflateInit(&stream) == Z_OK);
-  struct End {
-    z_stream* stream;
-    ~End() { inflateEnd(stream); }
-  } end{&stream};
-  stream.next_in = const_cast<uint8_t*>(bytes.data());
-  stream.avail_in = static_cast<uInt>(bytes.size());
+struct AlphaDecoder::State {
+  std::vector<uint8_t> bytes;
+  int64_t width;
+  int64_t rows;
+  int bit_depth;
+  int64_t next = 0;
   int status = Z_OK;
-  for (int64_t y = 0; y < rows; ++y) {
-    stream.next_out = residuals.data();
-    stream.avail_out = static_cast<uInt>(row_bytes);
-    while (stream.avail_out > 0 && status == Z_OK) status = inflate(&stream, Z_NO_FLUSH);
-    if (stream.avail_out > 0) {
-      return Fail("alpha ends at row {} of {}, byte {} of {}", y, rows, stream.total_in,
-                  bytes.size());
-    }
-    for (size_t x = 0; x < row.size(); ++x) {
-      const uint32_t predicted = Predict(above, row, x);
-      const uint32_t residual =
-          bit_depth == 16 ? uint32_t{residuals[x]} << 8 | residuals[row.size() + x] : residuals[x];
-      const uint32_t sum = predicted + residual;
-      row[x] = static_cast<uint16_t>(bit_depth == 16 ? sum & 0xFFFF : sum & 0xFF);
-    }
-    alpha.insert(alpha.end(), row.begin(), row.end());
-    std::swap(above, row);
+  z_stream stream{};
+  std::vector<uint16_t> above;
+  std::vector<uint8_t> residuals;
+};
+
+AlphaDecoder::AlphaDecoder(std::span<const uint8_t> bytes, int64_t width, int64_t rows,
+                           int bit_depth)
+    : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.bytes.assign(bytes.begin(), bytes.end());
+  s.width = width;
+  s.rows = rows;
+  s.bit_depth = bit_depth;
+  s.above.resize(static_cast<size_t>(width));
+  s.residuals.resize(static_cast<size_t>(RowBytes(width, bit_depth)));
+  LICHEN_CHECK(inflateInit(&s.stream) == Z_OK);
+  s.stream.next_in = s.bytes.data();
+  s.stream.avail_in = static_cast<uInt>(s.bytes.size());
+}
+
+AlphaDecoder::~AlphaDecoder() { inflateEnd(&state_->stream); }
+
+Result<void> AlphaDecoder::ReadRow(std::span<uint16_t> alpha) {
+  State& s = *state_;
+  LICHEN_CHECK(s.next < s.rows && static_cast<int64_t>(alpha.size()) == s.width);
+  s.stream.next_out = s.residuals.data();
+  s.stream.avail_out = static_cast<uInt>(s.residuals.size());
+  while (s.stream.avail_out > 0 && s.status == Z_OK) s.status = inflate(&s.stream, Z_NO_FLUSH);
+  if (s.stream.avail_out > 0) {
+    return Fail("alpha ends at row {} of {}, byte {} of {}", s.next, s.rows, s.stream.total_in,
+                s.bytes.size());
   }
+  for (size_t x = 0; x < alpha.size(); ++x) {
+    const uint32_t predicted = Predict(s.above, alpha, x);
+    const uint32_t residual = s.bit_depth == 16
+                                  ? uint32_t{s.residuals[x]} << 8 | s.residuals[alpha.size() + x]
+                                  : s.residuals[x];
+    const uint32_t sum = predicted + residual;
+    alpha[x] = static_cast<uint16_t>(s.bit_depth == 16 ? sum & 0xFFFF : sum & 0xFF);
+  }
+  std::copy(alpha.begin(), alpha.end(), s.above.begin());
+  if (++s.next < s.rows) return {};
   uint8_t extra = 0;
-  stream.next_out = &extra;
-  stream.avail_out = 1;
-  if (status == Z_OK) status = inflate(&stream, Z_FINISH);
-  if (status != Z_STREAM_END || stream.avail_out == 0 || stream.avail_in != 0) {
-    return Fail("alpha does not end where it should, at byte {} of {}", stream.total_in,
-                bytes.size());
+  s.stream.next_out = &extra;
+  s.stream.avail_out = 1;
+  if (s.status == Z_OK) s.status = inflate(&s.stream, Z_FINISH);
+  if (s.status != Z_STREAM_END || s.stream.avail_out == 0 || s.stream.avail_in != 0) {
+    return Fail("alpha does not end where it should, at byte {} of {}", s.stream.total_in,
+                s.bytes.size());
   }
-  return alpha;
+  return {};
 }
 
 }  // namespace lichen

@@ -27,8 +27,18 @@ class AlphaEncoder {
   std::unique_ptr<State> state_;
 };
 
-// All rows of a chunk, rows * width samples. Errors for anything AlphaEncoder does not write.
-Result<std::vector<uint16_t>> DecodeAlpha(std::span<const uint8_t> bytes, int64_t width,
-                                          int64_t rows, int bit_depth);
+// Decodes a chunk row by row. Errors for anything AlphaEncoder does not write.
+class AlphaDecoder {
+ public:
+  // Keeps a copy of the bytes.
+  AlphaDecoder(std::span<const uint8_t> bytes, int64_t width, int64_t rows, int bit_depth);
+  ~AlphaDecoder();
+  // The next row; after the last one checks that the chunk ends there.
+  Result<void> ReadRow(std::span<uint16_t> alpha);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace lichen

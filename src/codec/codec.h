@@ -23,9 +23,11 @@ namespace lichen {
 // A model made ready to encode and decode; share one among runs.
 class Codec {
  public:
-  // Error: the net is no codec (graphs `analysis` and `synthesis`, table set `latent` with a table
-  // per latent channel), or needs parts that this version does not code yet.
-  static Result<Codec> Create(const IntNet& net);
+  // Error: the net is no codec: graphs `analysis` and `synthesis`, table set `latent` with a table
+  // per latent channel. Or with a hyper-prior and a row context: also graphs `hyper_analysis`,
+  // `hyper_synthesis`, `context` and `entropy_parameters`, set `latent` with a table per index,
+  // set `hyper_latent` with a table per hyper-latent channel.
+  static Result<Codec> Create(IntNet net);
   Codec(Codec&&) noexcept;
   Codec& operator=(Codec&&) noexcept;
   ~Codec();
@@ -35,6 +37,8 @@ class Codec {
   int64_t picture_channels() const;  // 1 or 3
   // Latent rows and columns are ceil(size / downscale).
   int64_t downscale() const;
+  // Whether latents are coded with a hyper-prior and a row context.
+  bool has_context() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }
@@ -48,16 +52,17 @@ class Codec {
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
 struct EncodeOptions {
-  int64_t latent_rows_per_segment = 8;
-  bool measure_ideal = false;  // fill EncodeStats::ideal_bits
+  int64_t latent_rows_per_segment = 0;  // 0: 8, or with a row context about 128
+  bool measure_ideal = false;           // fill EncodeStats::ideal_bits
   Progress progress;
 };
 
 struct EncodeStats {
   uint64_t file_bytes = 0;
-  uint64_t latent_bytes = 0;  // rANS segments
-  double ideal_bits = 0;      // of the latents under the model's tables
-  int64_t symbols = 0;
+  uint64_t latent_bytes = 0;      // rANS segments
+  uint64_t hyper_bytes = 0;       // those of the hyper-latents
+  double ideal_bits = 0;          // of latents and hyper-latents under the model's tables
+  int64_t symbols = 0;            // of the latents
   int64_t saturated_latents = 0;  // values of y at the bounds of their range
 };
 
@@ -79,6 +84,7 @@ struct DecodeOptions {
 };
 
 // Receives the decoded picture row by row: `begin` once with its size and metadata, before `row`.
+// Rows come in order, but perhaps from another thread than the caller's.
 struct ImageSink {
   std::function<Result<void>(const ImageInfo& info)> begin;
   std::function<Result<void>(int64_t y, std::span<const uint16_t> samples)> row;

@@ -13,8 +13,10 @@ namespace {
 
 constexpr uint8_t kMagic[4] = {0x89, 'L', 'I', 'C'};
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kHyperVersion = 2;
 constexpr uint64_t kFixedBytes = 64;
 constexpr uint64_t kEntryBytes = 16;
+constexpr uint64_t kHyperEntryBytes = 20;
 constexpr uint64_t kHashBytes = 8;
 constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 26;
 
@@ -43,10 +45,11 @@ Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_
   if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
     return Fail("{}: is not a .lic file (byte 0: wrong magic)", path);
   }
-  if (bytes[4] != kVersion) {
-    return Fail("{}: byte 4: version {} is not supported; this program reads version {}", path,
-                bytes[4], kVersion);
+  if (bytes[4] != kVersion && bytes[4] != kHyperVersion) {
+    return Fail("{}: byte 4: version {} is not supported; this program reads versions {} and {}",
+                path, bytes[4], kVersion, kHyperVersion);
   }
+  header.has_hyper = bytes[4] == kHyperVersion;
   header.info.channels = bytes[5];
   header.info.bit_depth = bytes[6];
   header.downscale = bytes[7];
@@ -91,6 +94,8 @@ Result<void> CheckHeaderHash(const InputFile& file, uint64_t hash_at) {
   return {};
 }
 
+uint64_t EntryBytes(bool has_hyper) { return has_hyper ? kHyperEntryBytes : kEntryBytes; }
+
 uint64_t SegmentCount(const LicHeader& header) {
   const uint64_t rows = header.latent_rows_per_segment;
   return (static_cast<uint64_t>(header.LatentRows()) + rows - 1) / rows;
@@ -100,8 +105,8 @@ uint64_t SegmentCount(const LicHeader& header) {
 
 uint64_t HashBytes(std::span<const uint8_t> bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
 
-uint64_t HeaderBytes(const ImageInfo& info, uint64_t segment_count) {
-  return kFixedBytes + segment_count * kEntryBytes + info.metadata.icc.size() +
+uint64_t HeaderBytes(const ImageInfo& info, uint64_t segment_count, bool has_hyper) {
+  return kFixedBytes + segment_count * EntryBytes(has_hyper) + info.metadata.icc.size() +
          info.metadata.icc_name.size() + info.metadata.exif.size() + kHashBytes;
 }
 
@@ -109,7 +114,7 @@ std::vector<uint8_t> SerializeHeader(const LicHeader& header) {
   LICHEN_CHECK(header.segments.size() == SegmentCount(header));
   const Metadata& metadata = header.info.metadata;
   std::vector<uint8_t> out(kMagic, kMagic + 4);
-  Put<uint8_t>(out, kVersion);
+  Put<uint8_t>(out, header.has_hyper ? kHyperVersion : kVersion);
   Put<uint8_t>(out, static_cast<uint8_t>(header.info.channels));
   Put<uint8_t>(out, static_cast<uint8_t>(header.info.bit_depth));
   Put<uint8_t>(out, static_cast<uint8_t>(header.downscale));
@@ -124,6 +129,7 @@ std::vector<uint8_t> SerializeHeader(const LicHeader& header) {
     Put<uint32_t>(out, segment.latent_bytes);
     Put<uint32_t>(out, segment.alpha_bytes);
     Put<uint64_t>(out, segment.hash);
+    if (header.has_hyper) Put<uint32_t>(out, segment.hyper_bytes);
   }
   out.insert(out.end(), metadata.icc.begin(), metadata.icc.end());
   out.insert(out.end(), metadata.icc_name.begin(), metadata.icc_name.end());
@@ -148,7 +154,8 @@ Result<LicHeader> ReadHeader(const InputFile& file) {
   LicHeader header;
   LICHEN_TRY(const MetadataSizes sizes, ParseFixed(path, fixed, header));
   const uint64_t segment_count = SegmentCount(header);
-  header.size_bytes = kFixedBytes + segment_count * kEntryBytes + sizes.Sum() + kHashBytes;
+  const uint64_t entry_bytes = EntryBytes(header.has_hyper);
+  header.size_bytes = kFixedBytes + segment_count * entry_bytes + sizes.Sum() + kHashBytes;
   if (header.size_bytes > file_bytes) {
     return Fail("{}: the header is truncated: with {} segments it has {} bytes, the file {}", path,
                 segment_count, header.size_bytes, file_bytes);
@@ -158,10 +165,13 @@ Result<LicHeader> ReadHeader(const InputFile& file) {
   LICHEN_TRY_VOID(file.ReadAt(0, bytes));
   uint64_t at = kFixedBytes;
   uint64_t offset = header.size_bytes;
-  for (uint64_t i = 0; i < segment_count; ++i, at += kEntryBytes) {
-    SegmentEntry entry{Get<uint32_t>(bytes, at), Get<uint32_t>(bytes, at + 4),
-                       Get<uint64_t>(bytes, at + 8), offset};
-    offset += uint64_t{entry.latent_bytes} + entry.alpha_bytes;
+  for (uint64_t i = 0; i < segment_count; ++i, at += entry_bytes) {
+    const SegmentEntry entry{.latent_bytes = Get<uint32_t>(bytes, at),
+                             .alpha_bytes = Get<uint32_t>(bytes, at + 4),
+                             .hash = Get<uint64_t>(bytes, at + 8),
+                             .hyper_bytes = header.has_hyper ? Get<uint32_t>(bytes, at + 16) : 0,
+                             .offset_bytes = offset};
+    offset += entry.SizeBytes();
     header.segments.push_back(entry);
   }
   if (offset != file_bytes) {

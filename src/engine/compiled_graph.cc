@@ -118,20 +118,43 @@ CompiledNode CompileNode(const IntGraph& graph, const IntNode& node, ElementType
   return compiled;
 }
 
+IntNode WithoutWeights(const IntNode& node) {
+  IntNode light{node.kind, node.inputs, node.output, node.geometry, {}};
+  const IntParams& p = node.params;
+  light.params = {.weights = {},
+                  .weight_bits = p.weight_bits,
+                  .requant = p.requant,
+                  .inner_range = p.inner_range,
+                  .gain_requant = p.gain_requant,
+                  .gain_range = p.gain_range,
+                  .output_requant = p.output_requant,
+                  .table = p.table,
+                  .table_first = p.table_first,
+                  .slope_shift = p.slope_shift,
+                  .mask_block = p.mask_block,
+                  .mask = {}};
+  return light;
+}
+
 }  // namespace
 
-CompiledGraph::CompiledGraph(const IntGraph& graph) : impl_(std::make_unique<Impl>()) {
+CompiledGraph::CompiledGraph(const IntGraph& graph, const Threads& threads)
+    : impl_(std::make_unique<Impl>()) {
   impl_->types = ChooseTypes(graph);
-  for (const IntNode& node : graph.nodes) {
+  impl_->nodes.resize(graph.nodes.size());
+  threads.For(static_cast<int64_t>(graph.nodes.size()), [&](int64_t i) {
+    const IntNode& node = graph.nodes[static_cast<size_t>(i)];
     const ElementType type = impl_->types[static_cast<size_t>(node.inputs[0].index)];
-    impl_->nodes.push_back(CompileNode(graph, node, type));
-  }
-  impl_->graph = graph;
-  for (size_t i = 0; i < impl_->nodes.size(); ++i) {
-    if (impl_->nodes[i].path != NodePath::kGeneric) {
-      impl_->graph.nodes[i].params.weights = {};
-      impl_->graph.nodes[i].params.mask = {};
-    }
+    impl_->nodes[static_cast<size_t>(i)] = CompileNode(graph, node, type);
+  });
+  impl_->graph = {.name = graph.name,
+                  .tensors = graph.tensors,
+                  .nodes = {},
+                  .inputs = graph.inputs,
+                  .outputs = graph.outputs};
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const bool keeps_weights = impl_->nodes[i].path == NodePath::kGeneric;
+    impl_->graph.nodes.push_back(keeps_weights ? graph.nodes[i] : WithoutWeights(graph.nodes[i]));
   }
 }
 

@@ -22,8 +22,9 @@ namespace lichen {
 // Immutable; any number of runs may share it.
 class CompiledGraph {
  public:
-  // The graph must have passed CheckIntNet. Keeps no reference to it.
-  explicit CompiledGraph(const IntGraph& graph);
+  // The graph must have passed CheckIntNet. Keeps no reference to it, nor to the threads, which share
+  // the nodes.
+  explicit CompiledGraph(const IntGraph& graph, const Threads& threads = Threads(1));
   CompiledGraph(CompiledGraph&&) noexcept;
   CompiledGraph& operator=(CompiledGraph&&) noexcept;
   ~CompiledGraph();

@@ -17,10 +17,9 @@ namespace lichen {
 RowContextCoding ContextCoding(const IntNet& net);
 
 // The graphs `context` and `entropy_parameters`, ready to run.
-struct CompiledContext {
-  explicit CompiledContext(const IntNet& net);
-  CompiledGraph context;
-  CompiledGraph parameters;
+struct ContextGraphs {
+  const CompiledGraph* context = nullptr;
+  const CompiledGraph* parameters = nullptr;
   RowContextCoding coding;
 };
 
@@ -30,7 +29,7 @@ class RowContextStream {
  public:
   // `hyper_row(h, row)` fills row h of the hyper-synthesis' output.
   using HyperRow = std::function<Result<void>(int64_t h, std::span<int32_t> row)>;
-  static Result<RowContextStream> Create(const CompiledContext& context, Size2 latent_size,
+  static Result<RowContextStream> Create(const ContextGraphs& graphs, Size2 latent_size,
                                          HyperRow hyper_row, const Threads& threads);
   // Means and table indices of the next row; then SetRow() must give its y_hat.
   Result<void> PredictRow(std::span<int32_t> means, std::span<int32_t> indices);
@@ -49,7 +48,13 @@ struct ContextTensors {
 };
 
 // The encoder's loop over whole tensors: y and the output of the hyper-synthesis.
+Result<ContextTensors> RunRowContext(const ContextGraphs& graphs, const Tensor<int32_t>& y,
+                                     const Tensor<int32_t>& hyper, const Threads& threads);
 Result<ContextTensors> RunRowContext(const IntNet& net, const Tensor<int32_t>& y,
                                      const Tensor<int32_t>& hyper, const Threads& threads);
+
+// Error: row h of `context` reads a row that is not above h, or row h of `entropy_parameters`
+// another one than h, or their sizes do not fit the latents'.
+Result<void> CheckRowContext(const IntGraph& context, const IntGraph& parameters);
 
 }  // namespace lichen

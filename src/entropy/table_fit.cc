@@ -194,7 +194,14 @@ ProbabilityTable FitTable(const SymbolCounts& counts, const FitOptions& options)
 }
 
 TableSet GaussianTables(const GaussianOptions& options) {
+  const std::vector<SymbolCounts> none(static_cast<size_t>(options.table_count));
+  return FitGaussianTables(none, options, 1);
+}
+
+TableSet FitGaussianTables(std::span<const SymbolCounts> counts, const GaussianOptions& options,
+                           double prior_count) {
   LICHEN_CHECK(options.max_symbol >= 0 && 2 * options.max_symbol + 2 <= kMaxTableSymbols);
+  LICHEN_CHECK(static_cast<int>(counts.size()) == options.table_count && prior_count > 0);
   TableSet set{.prob_bits = options.prob_bits};
   for (int i = 0; i < options.table_count; ++i) {
     const double scale = std::exp2(options.log2_first_scale + i * options.log2_scale_step);
@@ -204,16 +211,32 @@ TableSet GaussianTables(const GaussianOptions& options) {
       const double distance = std::abs(symbol);
       return symbol == 0 ? 1 - 2 * above(0.5) : above(distance - 0.5) - above(distance + 0.5);
     };
+    const SymbolCounts& seen = counts[static_cast<size_t>(i)];
+    const double total = static_cast<double>(seen.Total());
+    const auto count = [&](int32_t symbol) {
+      const int64_t at = int64_t{symbol} - seen.min_symbol;
+      const bool inside = at >= 0 && at < static_cast<int64_t>(seen.counts.size());
+      return inside ? static_cast<double>(seen.counts[static_cast<size_t>(at)]) : 0.0;
+    };
     int32_t reach = options.max_symbol;
     if (options.has_escape) {
-      const double half_slot = 0.5 / static_cast<double>(1 << options.prob_bits);
-      while (reach > 0 && mass(reach) < half_slot) --reach;
+      const double half_slot =
+          0.5 * (prior_count + total) / static_cast<double>(1 << options.prob_bits);
+      while (reach > 0 &&
+             prior_count * mass(reach) + std::max(count(reach), count(-reach)) < half_slot) {
+        --reach;
+      }
     }
     std::vector<double> weights;
+    double counted = 0;
     for (int32_t symbol = -reach; symbol <= reach; ++symbol) {
-      weights.push_back(std::max(mass(symbol), options.min_probability));
+      const double prior = std::max(mass(symbol), options.min_probability);
+      weights.push_back(prior_count * prior + count(symbol));
+      counted += count(symbol);
     }
-    if (options.has_escape) weights.push_back(2 * above(reach + 0.5));
+    if (options.has_escape) {
+      weights.push_back(prior_count * 2 * above(reach + 0.5) + total - counted);
+    }
     set.tables.push_back({.min_symbol = -reach,
                           .frequencies = QuantiseWeights(weights, options.prob_bits),
                           .has_escape = options.has_escape});

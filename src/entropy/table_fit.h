@@ -51,6 +51,12 @@ struct GaussianOptions {
 };
 TableSet GaussianTables(const GaussianOptions& options = {});
 
+// The same, fitted to counts: Gaussian i stands for prior_count symbols beside those of counts[i], so
+// that a table without symbols is its Gaussian. Symbols outside a table count for its escape, or
+// not at all. Requires table_count counts and prior_count > 0.
+TableSet FitGaussianTables(std::span<const SymbolCounts> counts, const GaussianOptions& options,
+                           double prior_count);
+
 // Expected bits of the counted symbols under the table, escapes included. O(counts).
 double ExpectedBits(const ProbabilityTable& table, int prob_bits, const SymbolCounts& counts);
 

@@ -76,6 +76,7 @@ Result<PictureScore> ScoreCodec(const Codec& codec, const Image& image, const fs
   score.file_bytes = input.size_bytes();
   score.ideal_bits = stats.ideal_bits;
   score.latent_bytes = stats.latent_bytes;
+  score.hyper_bytes = stats.hyper_bytes;
   score.symbols = stats.symbols;
   score.saturated_latents = stats.saturated_latents;
   Image decoded;
@@ -130,7 +131,10 @@ class FloatCodec {
                   channels);
     }
     LICHEN_TRY(PreparedTables prepared, PreparedTables::Create(*set));
-    return FloatCodec(net, std::move(prepared), rows_per_segment);
+    // As the codec would choose.
+    constexpr int64_t kRowsPerSegment = 8;
+    return FloatCodec(net, std::move(prepared),
+                      rows_per_segment > 0 ? rows_per_segment : kRowsPerSegment);
   }
 
   Result<PictureScore> Score(const Image& image, const Threads& threads) const {

@@ -29,8 +29,9 @@ struct PictureScore {
   int64_t height = 0;
   uint64_t file_bytes = 0;
   double bpp = 0;
-  double ideal_bits = 0;  // of the latents under the tables
+  double ideal_bits = 0;  // of latents and hyper-latents under the tables
   uint64_t latent_bytes = 0;
+  uint64_t hyper_bytes = 0;
   int64_t symbols = 0;
   int64_t saturated_latents = 0;
   double psnr_db = 0;
@@ -67,9 +68,9 @@ struct PictureFolder {
 Result<PictureFolder> ListPictures(const std::filesystem::path& folder);
 
 struct EvaluateOptions {
-  int64_t latent_rows_per_segment = 8;
-  std::filesystem::path work_folder;  // for the encoded files; must exist
-  bool keep_files = false;            // leave work_folder/<picture>.lic there
+  int64_t latent_rows_per_segment = 0;  // as of EncodeOptions
+  std::filesystem::path work_folder;    // for the encoded files; must exist
+  bool keep_files = false;              // leave work_folder/<picture>.lic there
   std::function<void(int64_t done, int64_t total)> progress;
 };
 

@@ -23,4 +23,25 @@ Result<std::vector<std::vector<int16_t>>> SymbolsOfPictures(const IntNet& net,
                                                             const std::filesystem::path& folder,
                                                             const Threads& threads);
 
+// The symbols of a codec with a hyper-prior and a row context.
+struct ContextSymbols {
+  std::vector<int16_t> latents;  // NHWC
+  std::vector<uint8_t> numbers;  // the table of each latent: its index
+  std::vector<int16_t> hyper;    // NHWC
+};
+
+// Makes them for pictures, with the context running through the whole picture.
+class ContextSymbolMaker {
+ public:
+  // Error: a graph is missing, or index_max exceeds 255. Keeps no reference to the net.
+  static Result<ContextSymbolMaker> Create(const IntNet& net);
+  Result<ContextSymbols> Run(const Image& image, const Threads& threads) const;
+  int64_t hyper_channels() const;
+
+ private:
+  ContextSymbolMaker() = default;
+  IntNet net_;  // without graphs and tables
+  std::vector<CompiledGraph> graphs_;
+};
+
 }  // namespace lichen

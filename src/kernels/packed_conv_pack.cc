@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -14,6 +16,7 @@ namespace {
 // Weights of one step should stay in the first-level cache beside input and accumulators.
 constexpr int64_t kStepWeightsBytes = 16384;
 constexpr int64_t kSegmentLimit = (int64_t{1} << 31) - 1;
+static_assert(std::endian::native == std::endian::little, "weights are copied as they lie");
 
 // What one lane computes: an output channel at one phase of a transposed convolution.
 struct Lane {
@@ -168,47 +171,75 @@ class Packer {
     return runs;
   }
 
-  // Packed weights of one group: [vector][lane][element of the group].
-  std::vector<int16_t> GroupWeights(const std::vector<Lane>& lanes, int32_t row, int64_t element,
-                                    int64_t run_end) const {
-    const size_t per_group = static_cast<size_t>(per_group_);
-    std::vector<int16_t> out(lanes.size() * per_group, 0);
-    for (int64_t e = 0; e < per_group_ && element + e < run_end; ++e) {
-      const int32_t column = static_cast<int32_t>((element + e) / spec_.in_channels);
-      const int64_t channel = (element + e) % spec_.in_channels;
-      for (size_t l = 0; l < lanes.size(); ++l) {
-        if (lanes[l].channel < 0) continue;
-        out[l * per_group + static_cast<size_t>(e)] = Weight(lanes[l], row, column, channel);
-      }
-    }
-    return out;
-  }
-
+  // A group of products of a block: packed weights, [vector][lane][element of the group].
   struct Group {
     int32_t row;
     int64_t element;
     int32_t first_vector;  // range of vectors with weights other than 0
     int32_t end_vector;
-    std::vector<int16_t> weights;
+    std::span<const int16_t> weights;
   };
 
-  std::vector<Group> NonZeroGroups(const std::vector<Lane>& lanes) const {
+  // Packs all groups of a run, one behind the other.
+  void PackRun(const std::vector<Lane>& lanes, const Run& run, std::span<int16_t> out) const {
+    const int64_t group_size = static_cast<int64_t>(lanes.size()) * per_group_;
+    std::fill(out.begin(), out.end(), int16_t{0});
+    const bool is_one_tap = g_.groups == 1 && run.count == spec_.in_channels &&
+                            run.element % spec_.in_channels == 0 && run.count % per_group_ == 0;
+    for (size_t l = 0; l < lanes.size(); ++l) {
+      if (lanes[l].channel < 0) continue;
+      int16_t* to = out.data() + static_cast<int64_t>(l) * per_group_;
+      if (is_one_tap) {
+        const int16_t* from =
+            TapWeights(lanes[l], run.row, static_cast<int32_t>(run.element / spec_.in_channels));
+        if (from == nullptr) continue;
+        for (int64_t at = 0; at < run.count; at += per_group_, to += group_size) {
+          std::copy_n(from + at, per_group_, to);
+        }
+        continue;
+      }
+      for (int64_t at = 0; at < run.count; ++at) {
+        const int32_t column = static_cast<int32_t>((run.element + at) / spec_.in_channels);
+        const int64_t channel = (run.element + at) % spec_.in_channels;
+        to[at / per_group_ * group_size + at % per_group_] =
+            Weight(lanes[l], run.row, column, channel);
+      }
+    }
+  }
+
+  // They hold their weights in group_weights_.
+  std::vector<Group> NonZeroGroups(const std::vector<Lane>& lanes) {
     std::vector<Group> groups;
+    const std::vector<Run> runs = Runs();
+    const auto group_count = [&](const Run& run) {
+      return (run.count + per_group_ - 1) / per_group_;
+    };
+    int64_t all = 0;
+    for (const Run& run : runs) all += group_count(run);
+    const int64_t group_size = static_cast<int64_t>(lanes.size()) * per_group_;
+    group_weights_.resize(static_cast<size_t>(all * group_size));
     const int64_t per_vector = N() * per_group_;
-    for (const Run& run : Runs()) {
-      for (int64_t at = 0; at < run.count; at += per_group_) {
-        Group group{run.row, run.element + at, 0, 0,
-                    GroupWeights(lanes, run.row, run.element + at, run.element + run.count)};
-        const int32_t vectors = static_cast<int32_t>(static_cast<int64_t>(lanes.size()) / N());
+    const int32_t vectors = static_cast<int32_t>(static_cast<int64_t>(lanes.size()) / N());
+    int64_t next = 0;
+    for (const Run& run : runs) {
+      const std::span<int16_t> packed =
+          std::span(group_weights_)
+              .subspan(static_cast<size_t>(next * group_size),
+                       static_cast<size_t>(group_count(run) * group_size));
+      next += group_count(run);
+      PackRun(lanes, run, packed);
+      for (int64_t i = 0; i < group_count(run); ++i) {
+        Group group{
+            run.row, run.element + i * per_group_, 0, vectors,
+            packed.subspan(static_cast<size_t>(i * group_size), static_cast<size_t>(group_size))};
         const auto is_zero = [&](int32_t v) {
           const auto first = group.weights.begin() + v * per_vector;
           return std::all_of(first, first + per_vector, [](int16_t w) { return w == 0; });
         };
-        group.end_vector = vectors;
         while (group.end_vector > 0 && is_zero(group.end_vector - 1)) --group.end_vector;
         if (group.end_vector == 0) continue;
         while (is_zero(group.first_vector)) ++group.first_vector;
-        groups.push_back(std::move(group));
+        groups.push_back(group);
       }
     }
     return groups;
@@ -236,19 +267,25 @@ class Packer {
     conv_.blocks.push_back(block);
   }
 
-  // Largest |product| sum of a group in any lane, added to `sums`; false if a limit is exceeded.
-  bool Fits(const Group& group, std::vector<int64_t>& sums) const {
+  // Adds the largest |product| sums of a group to those of the lanes; false, and adds nothing, if
+  // one would exceed the limit.
+  template <int64_t kPerGroup>
+  bool AddIfItFits(const Group& group, std::vector<int64_t>& sums) const {
     const int64_t x_max = std::max(-spec_.input_range.min, spec_.input_range.max);
-    bool fits = true;
-    for (size_t l = 0; l < sums.size(); ++l) {
-      for (int64_t e = 0; e < per_group_; ++e) {
-        const int64_t w =
-            group.weights[l * static_cast<size_t>(per_group_) + static_cast<size_t>(e)];
-        sums[l] += (w < 0 ? -w : w) * x_max;
+    const int16_t* weights = group.weights.data();
+    const auto added = [&](size_t l) {
+      int32_t magnitude = 0;
+      for (int64_t e = 0; e < kPerGroup; ++e) {
+        const int32_t w = weights[static_cast<int64_t>(l) * kPerGroup + e];
+        magnitude += w < 0 ? -w : w;
       }
-      fits = fits && sums[l] <= kSegmentLimit;
-    }
-    return fits;
+      return magnitude * x_max;
+    };
+    int64_t largest = 0;
+    for (size_t l = 0; l < sums.size(); ++l) largest = std::max(largest, sums[l] + added(l));
+    if (largest > kSegmentLimit) return false;
+    for (size_t l = 0; l < sums.size(); ++l) sums[l] += added(l);
+    return true;
   }
 
   void PackSegments(const std::vector<Lane>& lanes) {
@@ -257,9 +294,11 @@ class Packer {
     size_t begin = 0;
     do {
       std::vector<int64_t> sums(lanes.size(), 0);
-      std::vector<int64_t> next = sums;
       size_t end = begin;
-      for (; end < groups.size() && Fits(groups[end], next); ++end) sums = next;
+      const auto fits = [&](const Group& group) {
+        return conv_.quads ? AddIfItFits<4>(group, sums) : AddIfItFits<2>(group, sums);
+      };
+      while (end < groups.size() && fits(groups[end])) ++end;
       for (size_t l = 0; l < sums.size(); ++l) block_max_[l] += sums[l];
       LICHEN_CHECK(end > begin || groups.empty());
       PackSegment(lanes, std::span(groups).subspan(begin, end - begin));
@@ -278,6 +317,7 @@ class Packer {
       begin = end;
     }
     for (const Group& group : groups) {
+      if (!conv_.flip_sign) break;
       for (size_t i = 0; i < group.weights.size(); ++i) {
         weight_sums[i / static_cast<size_t>(per_group_)] += group.weights[i];
       }
@@ -331,11 +371,14 @@ class Packer {
     step.vectors -= step.first_vector;
     const int64_t per_vector = N() * per_group_;
     for (const Group& group : groups) {
-      for (int64_t i = step.first_vector * per_vector;
-           i < (step.first_vector + step.vectors) * per_vector; ++i) {
-        const int16_t w = group.weights[static_cast<size_t>(i)];
-        weights_.push_back(static_cast<uint8_t>(w & 255));
-        if (!conv_.quads) weights_.push_back(static_cast<uint8_t>(static_cast<uint16_t>(w) >> 8));
+      const auto used = group.weights.subspan(static_cast<size_t>(step.first_vector * per_vector),
+                                              static_cast<size_t>(step.vectors * per_vector));
+      if (conv_.quads) {
+        std::transform(used.begin(), used.end(), std::back_inserter(weights_),
+                       [](int16_t w) { return static_cast<uint8_t>(w & 255); });
+      } else {
+        const uint8_t* bytes = reinterpret_cast<const uint8_t*>(used.data());
+        weights_.insert(weights_.end(), bytes, bytes + used.size_bytes());
       }
     }
     conv_.steps.push_back(step);
@@ -379,6 +422,7 @@ class Packer {
   int64_t per_group_ = 2;     // elements of a group of products: pairs or quads
   int64_t in_per_group_ = 0;  // channels of a group of the convolution
   int64_t out_per_group_ = 0;
+  std::vector<int16_t> group_weights_;  // of the block being packed
   std::vector<Lane> lane_order_;
   std::vector<int64_t> block_max_;    // of the block being packed: bounds of |accumulator|
   std::vector<int64_t> max_abs_acc_;  // in lane order

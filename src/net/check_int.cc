@@ -80,12 +80,14 @@ Result<void> CheckMask(const IntParams& p, const Geometry& g, int64_t in, int64_
   }
   for (int64_t oc = 0; oc < out; ++oc) {
     for (int64_t tap = 0; tap < taps; ++tap) {
-      for (int64_t ic = 0; ic < in; ++ic) {
-        const int64_t at = ((oc / block) * taps + tap) * in_blocks + ic / block;
-        if (p.mask[static_cast<size_t>(at)] != 0) continue;
-        if (p.weights[static_cast<size_t>((oc * taps + tap) * in + ic)] != 0) {
+      const auto mask = p.mask.begin() + ((oc / block) * taps + tap) * in_blocks;
+      for (int64_t ib = 0; ib < in_blocks; ++ib) {
+        if (mask[ib] != 0) continue;
+        const auto first = p.weights.begin() + (oc * taps + tap) * in + ib * block;
+        const auto wrong = std::find_if(first, first + block, [](int16_t w) { return w != 0; });
+        if (wrong != first + block) {
           return Fail("output channel {}, input channel {}: a weight of a masked block is not 0",
-                      oc, ic);
+                      oc, ib * block + (wrong - first));
         }
       }
     }

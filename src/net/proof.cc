@@ -12,7 +12,10 @@ namespace {
 constexpr int64_t kSegmentLimit = int64_t{1} << 31;
 constexpr int64_t kWideLimit = int64_t{1} << 62;
 
-// Adds products one by one.
+// Weights whose sums are taken at once.
+constexpr int64_t kChunk = 64;
+
+// Adds products, in the order in which they are given.
 class SumBuilder {
  public:
   explicit SumBuilder(ValueRange input)
@@ -20,31 +23,59 @@ class SumBuilder {
         high_(std::max<int64_t>(input.max, 0)),
         max_abs_(std::max(high_, -low_)) {}
 
-  void Add(int64_t weight) {
-    const int64_t at_low = weight * low_;
-    const int64_t at_high = weight * high_;
-    sum_.min += std::min(at_low, at_high);
-    sum_.max += std::max(at_low, at_high);
+  void Add(const int16_t* weights, int64_t count) {
+    int64_t at = 0;
+    for (; at + kChunk <= count; at += kChunk) AddChunk(weights + at);
+    for (; at < count; ++at) AddOne(weights[at]);
+  }
+
+  ChannelSum sum() const {
+    return {.min = positive_ * low_ + negative_ * high_,
+            .max = positive_ * high_ + negative_ * low_,
+            .segments = segments_};
+  }
+
+ private:
+  void AddOne(int64_t weight) {
+    (weight < 0 ? negative_ : positive_) += weight;
     const int64_t magnitude = std::abs(weight) * max_abs_;
     if (segment_ + magnitude >= kSegmentLimit) {
-      ++sum_.segments;
+      ++segments_;
       segment_ = 0;
     }
     segment_ += magnitude;
   }
-  const ChannelSum& sum() const { return sum_; }
 
- private:
+  // The same, unless the segment ends within the chunk, from two sums.
+  void AddChunk(const int16_t* weights) {
+    int32_t sum = 0;
+    int32_t magnitude = 0;
+    for (int64_t i = 0; i < kChunk; ++i) {
+      const int32_t weight = weights[i];
+      sum += weight;
+      magnitude += weight < 0 ? -weight : weight;
+    }
+    if (segment_ + magnitude * max_abs_ >= kSegmentLimit) {
+      for (int64_t i = 0; i < kChunk; ++i) AddOne(weights[i]);
+      return;
+    }
+    positive_ += (magnitude + sum) / 2;
+    negative_ += (sum - magnitude) / 2;
+    segment_ += magnitude * max_abs_;
+  }
+
   int64_t low_;
   int64_t high_;
   int64_t max_abs_;
+  int64_t positive_ = 0;  // sums of the weights of either sign
+  int64_t negative_ = 0;
   int64_t segment_ = 0;
-  ChannelSum sum_;
+  decltype(ChannelSum::segments) segments_ = ChannelSum().segments;
 };
 
 ChannelSum BoundRun(ValueRange input, const int16_t* weights, int64_t count) {
   SumBuilder builder(input);
-  for (int64_t i = 0; i < count; ++i) builder.Add(weights[i]);
+  builder.Add(weights, count);
   return builder.sum();
 }
 
@@ -61,8 +92,7 @@ ChannelSum BoundPhases(const Geometry& g, ValueRange input, const int16_t* weigh
       SumBuilder builder(input);
       for (int64_t ky = phase_y; ky < g.kernel_h; ky += g.stride_h) {
         for (int64_t kx = phase_x; kx < g.kernel_w; kx += g.stride_w) {
-          const int64_t tap = (ky * g.kernel_w + kx) * channels;
-          for (int64_t ic = 0; ic < channels; ++ic) builder.Add(weights[tap + ic]);
+          builder.Add(weights + (ky * g.kernel_w + kx) * channels, channels);
         }
       }
       worst = Worst(worst, builder.sum());
@@ -160,9 +190,10 @@ int32_t BitsOf(ValueRange range) {
 }
 
 int32_t SignedBitsOf(const std::vector<int16_t>& weights) {
-  if (weights.empty()) return 1;
-  const auto [low, high] = std::minmax_element(weights.begin(), weights.end());
-  return BitsOf({std::min<int64_t>(*low, -1), *high});
+  // Bits that differ from the sign, of any weight.
+  uint16_t used = 0;
+  for (const int16_t w : weights) used |= static_cast<uint16_t>(w ^ (w >> 15));
+  return static_cast<int32_t>(std::bit_width(used)) + 1;
 }
 
 }  // namespace lichen

@@ -21,13 +21,14 @@ struct Adam {
     }
   }
 
-  // Requires a gradient of each parameter; `step` counts from 1.
+  // Parameters without a gradient stay; `step` counts from 1.
   void Step(const std::vector<torch::Tensor>& parameters, double learning_rate, int64_t step) {
     const torch::NoGradGuard no_grad;
     const double mean_part = 1 - std::pow(0.9, static_cast<double>(step));
     const double square_part = 1 - std::pow(0.999, static_cast<double>(step));
     for (size_t i = 0; i < parameters.size(); ++i) {
       const torch::Tensor& gradient = parameters[i].grad();
+      if (!gradient.defined()) continue;
       means[i].lerp_(gradient, 0.1);
       squares[i].lerp_(gradient.square(), 0.001);
       const torch::Tensor size = squares[i].sqrt().div_(std::sqrt(square_part)).add_(1e-8);

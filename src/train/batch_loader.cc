@@ -15,7 +15,7 @@ Result<Batch> MakeBatch(const PictureSet& pictures, const BatchOptions& options,
     const auto index = static_cast<uint64_t>(i);
     const std::span<uint8_t> out = std::span(batch.samples).subspan(index * samples, samples);
     LICHEN_TRY_VOID(pictures.Crop(KeyedRandom({options.seed, step_key, index}).Next(), out));
-    batch.rates.push_back((first_rate + i) % options.rate_count);
+    batch.rates.push_back((options.is_one_rate ? step : first_rate + i) % options.rate_count);
   }
   return batch;
 }

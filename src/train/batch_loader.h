@@ -26,7 +26,8 @@ struct Batch {
 struct BatchOptions {
   int64_t batch = 16;
   int64_t crop_px = 256;
-  int64_t rate_count = 1;  // each batch holds them as evenly as its size allows
+  int64_t rate_count = 1;    // each batch holds them as evenly as its size allows
+  bool is_one_rate = false;  // or each batch holds one of them, in turn
   uint64_t seed = 1;
   int64_t first_step = 0;
   int64_t workers = 1;

@@ -23,7 +23,8 @@ class Bls2017 : public CodecModule {
 
   CodecOutput Forward(const torch::Tensor& pictures, const torch::Tensor& rates, LatentMode mode,
                       const at::Generator& generator) override;
-  FloatNet ToFloatNet(int64_t rate) override;
+  Result<Model> ToModel(int64_t rate, const torch::Tensor& pictures) override;
+  FloatNet ToFloatNet(int64_t rate);
 
   // Latents before the quantiser.
   torch::Tensor Analyse(const torch::Tensor& pictures, const torch::Tensor& rates);

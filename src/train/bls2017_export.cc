@@ -88,6 +88,10 @@ FloatGraph Bls2017::SynthesisGraph(int64_t rate) {
   return std::move(builder).Build();
 }
 
+Result<Model> Bls2017::ToModel(int64_t rate, const torch::Tensor&) {
+  return Model(ToFloatNet(rate));
+}
+
 FloatNet Bls2017::ToFloatNet(int64_t rate) {
   const torch::NoGradGuard no_grad;
   FloatNet net;

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "train/bls2017.h"
+#include "train/streamlic.h"
 
 namespace lichen {
 namespace {
@@ -44,7 +45,22 @@ Result<std::unique_ptr<OpenArchive>> Open(const fs::path& path, const torch::Dev
 
 Result<std::shared_ptr<CodecModule>> NewModule(const Recipe& recipe) {
   torch::manual_seed(static_cast<uint64_t>(recipe.training.seed));
-  return std::make_shared<Bls2017>(recipe.network, recipe.training.lambdas);
+  const std::vector<double>& lambdas = recipe.training.lambdas;
+  if (recipe.model == "streamlic")
+    return std::make_shared<StreamLic>(recipe.network, lambdas, recipe.switches);
+  return std::make_shared<Bls2017>(recipe.network, lambdas);
+}
+
+// Masks and ranges; those that the file lacks stay as they are.
+void ReadBuffers(OpenArchive& open, CodecModule& module) {
+  InputArchive part;
+  if (!open.archive.try_read("buffers", part)) return;
+  for (const auto& buffer : module.named_buffers()) {
+    torch::Tensor source;
+    if (!part.try_read(buffer.key(), source)) continue;
+    torch::Tensor target = buffer.value();
+    target.resize_(source.sizes()).copy_(source);
+  }
 }
 
 // Copies the averages of another run where name and shape agree; distributions of one rate serve
@@ -76,6 +92,7 @@ Result<void> StartFrom(const fs::path& path, CodecModule& module) {
     ++copied;
   }
   if (copied == 0) return Fail("{}: holds no weights of this network", path.string());
+  ReadBuffers(*open, module);
   return {};
 }
 
@@ -104,6 +121,7 @@ Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device) {
     if (!recipe.training.start_from.empty()) {
       LICHEN_TRY_VOID(StartFrom(recipe.training.start_from, *module));
     }
+    LICHEN_TRY_VOID(module->StartStage(recipe.switches));
     return Equip(std::move(module), device);
   });
 }
@@ -121,6 +139,11 @@ Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const Tr
       for (size_t i = 0; i < tensors.size(); ++i) part.write(parameters[i].key(), tensors[i]);
       archive.write(name, part);
     };
+    OutputArchive buffers;
+    for (const auto& buffer : state.module->named_buffers()) {
+      buffers.write(buffer.key(), buffer.value());
+    }
+    archive.write("buffers", buffers);
     write("weights", state.module->parameters());
     write("averages", state.average);
     write("gradient_means", state.optimiser->means);
@@ -145,6 +168,7 @@ Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
   LICHEN_TRY_VOID(InPlace(path.string(), CheckSameRun(open->info.recipe, recipe)));
   auto state = CatchTorch([&]() -> Result<TrainState> {
     LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
+    LICHEN_TRY_VOID(module->StartStage(recipe.switches));
     TrainState loaded = Equip(std::move(module), device);
     const torch::NoGradGuard no_grad;
     const auto parameters = loaded.module->named_parameters();
@@ -165,6 +189,7 @@ Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
     LICHEN_TRY_VOID(read("averages", loaded.average));
     LICHEN_TRY_VOID(read("gradient_means", loaded.optimiser->means));
     LICHEN_TRY_VOID(read("gradient_squares", loaded.optimiser->squares));
+    ReadBuffers(*open, *loaded.module);
     loaded.step = open->info.step;
     return loaded;
   });

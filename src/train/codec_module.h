@@ -1,7 +1,9 @@
 // What the trainer knows of a codec network.
 #pragma once
 
-#include "net/float_net.h"
+#include "base/result.h"
+#include "net/model.h"
+#include "train/recipe.h"
 #include "train/torch.h"
 
 namespace lichen {
@@ -16,13 +18,22 @@ struct CodecOutput {
 
 class CodecModule : public torch::nn::Module {
  public:
-  // `pictures` are (n, 3, h, w), 0 to 1, sides multiples of 16; `rates` (n), int64, tells which
-  // lambda each is coded for. The noise comes from `generator`, on the CPU whatever the device.
+  // `pictures` are (n, 3, h, w), 0 to 1, sides multiples of 16 (of 64 for streamlic); `rates` (n),
+  // int64, tells which lambda each is coded for. The noise comes from `generator`, on the CPU
+  // whatever the device.
   virtual CodecOutput Forward(const torch::Tensor& pictures, const torch::Tensor& rates,
                               LatentMode mode, const at::Generator& generator) = 0;
 
-  // The network of one rate as it is exported.
-  virtual FloatNet ToFloatNet(int64_t rate) = 0;
+  // The network of one rate as it is exported. `pictures` show the ranges of activations where
+  // training has not kept them.
+  virtual Result<Model> ToModel(int64_t rate, const torch::Tensor& pictures) = 0;
+
+  // What the loss takes on beside rate and distortion, or an undefined tensor.
+  virtual torch::Tensor Penalty() { return {}; }
+
+  // Told before the first step of a stage, and once the share `masks_after` of its steps is done.
+  virtual Result<void> StartStage(const StageSwitches&) { return {}; }
+  virtual Result<void> MakeMasks() { return {}; }
 };
 
 }  // namespace lichen

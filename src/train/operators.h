@@ -11,7 +11,7 @@ namespace lichen {
 // stuck below its bound.
 torch::Tensor LowerBound(const torch::Tensor& x, double bound);
 
-// Transposed convolution with weights (in, out, kernel, kernel), pad kernel / 2 and output of
+// Transposed convolution with weights (in, out, kernel, kernel), pad (kernel - 1) / 2 and output of
 // stride * the input's size. The same as torch::conv_transpose2d, but built of the three parts of
 // an ordinary convolution: Debian's libtorch 1.13 runs its own without oneDNN, 10 to 30 times
 // slower.
@@ -20,5 +20,9 @@ torch::Tensor TransposedConv(const torch::Tensor& x, const torch::Tensor& weight
 // A 1x1 convolution with weights (out, in) and bias (out), which may be undefined.
 torch::Tensor PointwiseConv(const torch::Tensor& x, const torch::Tensor& weights,
                             const torch::Tensor& bias);
+
+// x * (1 + w * tanh(u) + c), with w and c per channel, in one pass over memory each way.
+torch::Tensor LagcGate(const torch::Tensor& x, const torch::Tensor& u, const torch::Tensor& w,
+                       const torch::Tensor& c);
 
 }  // namespace lichen

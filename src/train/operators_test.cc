@@ -58,6 +58,40 @@ TEST(LowerBound, PassesGradientsAboveAndUpwardsBelow) {
   ExpectGradient([&] { return LowerBound(above, 0.5).square(); }, {above});
 }
 
+TEST(LagcGate, HasTheGradientOfFiniteDifferences) {
+  torch::manual_seed(11);
+  const torch::Tensor x = Random({2, 3, 4, 5}), u = Random({2, 3, 4, 5});
+  const torch::Tensor w = Random({3}), c = Random({3});
+  ExpectGradient([&] { return LagcGate(x, u, w, c); }, {x, u, w, c});
+}
+
+TEST(LagcGate, IsTheSameInFloatAndInBfloat16) {
+  torch::manual_seed(12);
+  // More pixels than one task, and a last task that is not full.
+  const torch::Tensor x = torch::randn({2, 7, 31, 29}), u = torch::randn({2, 7, 31, 29});
+  const torch::Tensor w = torch::randn({7}), c = torch::randn({7});
+  const torch::Tensor gradient = torch::randn_like(x);
+  const auto run = [&](torch::ScalarType type) {
+    const auto vector_type = type == torch::kFloat64 ? type : torch::kFloat32;
+    std::vector<torch::Tensor> inputs = {x.to(type).clone(), u.to(type).clone(),
+                                         w.to(vector_type).clone(), c.to(vector_type).clone()};
+    for (torch::Tensor& input : inputs) input.set_requires_grad(true);
+    torch::Tensor y = LagcGate(inputs[0], inputs[1], inputs[2], inputs[3]);
+    y.backward(gradient.to(type));
+    std::vector<torch::Tensor> results = {y.detach().to(torch::kFloat64)};
+    for (torch::Tensor& input : inputs) results.push_back(input.grad().to(torch::kFloat64));
+    return results;
+  };
+  const auto exact = run(torch::kFloat64);
+  for (const auto& [type, bound] : {std::pair{torch::kFloat32, 1e-5}, {torch::kBFloat16, 2e-2}}) {
+    const auto results = run(type);
+    for (size_t i = 0; i < exact.size(); ++i) {
+      const double largest = exact[i].abs().max().item<double>();
+      EXPECT_LT(LargestDifference(results[i], exact[i]), bound * largest) << type << " " << i;
+    }
+  }
+}
+
 TEST(TransposedConv, EqualsThatOfLibtorch) {
   torch::manual_seed(1);
   for (const auto& [size, stride] : {std::pair{5, 2}, std::pair{9, 4}, std::pair{3, 1}}) {

@@ -12,20 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::vector<fs::path>> FilesOf(const fs::path& folder) {
-  std::error_code error;
-  fs::directory_iterator it(folder, error);
-  if (error) return Fail("{}: {}", folder.string(), error.message());
-  std::vector<fs::path> files;
-  while (it != fs::directory_iterator()) {
-    if (it->is_regular_file(error)) files.push_back(it->path());
-    it.increment(error);
-    if (error) return Fail("{}: {}", folder.string(), error.message());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 // Very large pictures are kept scaled down by an integer, still no smaller than any crop asks for.
 int64_t StoredFactor(Size2 size, int64_t max_short_side_px) {
   return std::max<int64_t>(1, std::min(size.h, size.w) / max_short_side_px);
@@ -74,9 +60,23 @@ Result<RgbPicture> ReadPicture(const fs::path& path, int64_t max_short_side_px) 
 
 }  // namespace
 
+Result<std::vector<fs::path>> FilesOfFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::directory_iterator it(folder, error);
+  if (error) return Fail("{}: {}", folder.string(), error.message());
+  std::vector<fs::path> files;
+  while (it != fs::directory_iterator()) {
+    if (it->is_regular_file(error)) files.push_back(it->path());
+    it.increment(error);
+    if (error) return Fail("{}: {}", folder.string(), error.message());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 Result<PictureSet> PictureSet::Open(const fs::path& folder, const PictureSetOptions& options,
                                     const Threads& threads) {
-  LICHEN_TRY(const std::vector<fs::path> files, FilesOf(folder));
+  LICHEN_TRY(const std::vector<fs::path> files, FilesOfFolder(folder));
   const auto count = static_cast<int64_t>(files.size());
   std::vector<Result<ImageInfo>> infos(files.size(), ImageInfo{});
   threads.For(count, [&](int64_t i) {

@@ -28,6 +28,9 @@ struct PictureSetOptions {
   int64_t cache_bytes = int64_t{2} << 30;
 };
 
+// Regular files of a folder, sorted; sub-folders are not entered.
+Result<std::vector<std::filesystem::path>> FilesOfFolder(const std::filesystem::path& folder);
+
 struct SkippedPicture {
   std::string name;
   std::string reason;

@@ -112,13 +112,21 @@ class Section {
   std::optional<Error> error_;
 };
 
-Result<void> ReadNetwork(const toml::table& table, const std::string& file, NetworkRecipe& n) {
+Result<void> ReadNetwork(const toml::table& table, const std::string& file, bool is_streamlic,
+                         NetworkRecipe& n) {
   Section s(table, file, "network");
   s.Read("width", n.width, 1, 1024);
   s.Read("latent_channels", n.latent_channels, 1, 1024);
-  s.Read("rdft_kernels", n.rdft_kernels);
-  s.Read("latent_bias", n.latent_bias);
-  if (n.latent_channels == 0) n.latent_channels = n.width;
+  if (is_streamlic) {
+    s.Read("hyper_channels", n.hyper_channels, 1, 1024);
+    s.Read("bfloat16", n.bfloat16);
+    if (n.latent_channels == 0) n.latent_channels = 4 * n.width;
+    if (n.hyper_channels == 0) n.hyper_channels = 2 * n.width;
+  } else {
+    s.Read("rdft_kernels", n.rdft_kernels);
+    s.Read("latent_bias", n.latent_bias);
+    if (n.latent_channels == 0) n.latent_channels = n.width;
+  }
   return s.Finish();
 }
 
@@ -158,9 +166,8 @@ Result<void> ReadData(const toml::table& table, const std::string& file, const f
   return s.Finish();
 }
 
-Result<void> ReadTraining(const toml::table& table, const std::string& file, const fs::path& base,
-                          TrainingRecipe& t) {
-  Section s(table, file, "training");
+// Keys that [training] and a [[stage]] share; a stage's replace those of [training].
+void ReadSchedule(Section& s, const fs::path& base, TrainingRecipe& t) {
   std::string start_from;
   s.Read("lambdas", t.lambdas, 1e-9, 1e6);
   s.Read("batch", t.batch, 1, 4096);
@@ -174,7 +181,6 @@ Result<void> ReadTraining(const toml::table& table, const std::string& file, con
   s.Read("log_steps", t.log_steps, 1, kMaxSteps);
   s.Read("checkpoint_steps", t.checkpoint_steps, 1, kMaxSteps);
   s.Read("start_from", start_from);
-  if (t.lambdas.empty()) s.Missing("lambdas");
   std::vector<double> sorted = t.lambdas;
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
@@ -188,20 +194,97 @@ Result<void> ReadTraining(const toml::table& table, const std::string& file, con
                fmt::format("{} is no file", t.start_from.string()));
     }
   }
+}
+
+Result<void> ReadTraining(const toml::table& table, const std::string& file, const fs::path& base,
+                          TrainingRecipe& t) {
+  Section s(table, file, "training");
+  ReadSchedule(s, base, t);
+  if (t.lambdas.empty()) s.Missing("lambdas");
   return s.Finish();
+}
+
+// `earlier` are the stages before it; a stage begins with the weights of the one that it comes after.
+Result<Recipe> ReadStage(const toml::table& table, const std::string& file, const fs::path& base,
+                         const Recipe& common, const std::vector<Recipe>& earlier) {
+  Section s(table, file, "stage");
+  Recipe stage = common;
+  TrainingRecipe& t = stage.training;
+  StageSwitches& w = stage.switches;
+  std::string name, after;
+  if (!earlier.empty()) after = earlier.back().stage;
+  s.Read("after", after);
+  if (!after.empty()) {
+    const auto found = std::find_if(earlier.begin(), earlier.end(),
+                                    [&](const Recipe& other) { return other.stage == after; });
+    if (found == earlier.end()) {
+      s.Refuse(*s.Find("after"), "after", fmt::format("there is no stage {} before", after));
+    } else {
+      t.start_from = found->output / "checkpoint.pt";
+    }
+  }
+  s.Read("name", name);
+  if (name.empty()) s.Missing("name");
+  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
+    s.Refuse(*s.Find("name"), "name", "must be of a-z, 0-9 and _: it names a folder");
+  }
+  ReadSchedule(s, base, t);
+  s.Read("quantise", w.quantise);
+  s.Read("mask", w.mask);
+  s.Read("fixed_encoder", w.fixed_encoder);
+  s.Read("hard_rounding", w.hard_rounding);
+  s.Read("tables", w.tables);
+  s.Read("table_init", w.table_init);
+  s.Read("masks_after", w.masks_after, 0, 1);
+  s.Read("group_weight", w.group_weight, 0, 1e6);
+  s.Read("context_blocks", w.context_blocks, 1, 1 << 20);
+  s.Read("row_blocks", w.row_blocks, 1, 1 << 20);
+  s.Read("parameter_blocks", w.parameter_blocks, 1, 1 << 20);
+  if (w.tables && !(w.quantise && w.hard_rounding)) {
+    s.Refuse(*s.Find("tables"), "tables", "needs quantise = true and hard_rounding = true");
+  }
+  for (const Recipe& other : earlier) {
+    if (other.stage == name) s.Refuse(*s.Find("name"), "name", "is that of an earlier stage");
+  }
+  LICHEN_TRY_VOID(s.Finish());
+  stage.stage = name;
+  stage.output = common.output / name;
+  return stage;
+}
+
+// Stages in the order of the file: what [training] says, changed by each.
+Result<std::vector<Recipe>> ReadStages(const toml::node* node, const std::string& file,
+                                       const fs::path& base, const Recipe& common) {
+  const toml::array* array = node->as_array();
+  if (!array || array->empty()) {
+    return Fail("{}: line {}: stage: must be tables: [[stage]]", file, node->source().begin.line);
+  }
+  std::vector<Recipe> stages;
+  for (const toml::node& element : *array) {
+    if (!element.is_table()) {
+      return Fail("{}: line {}: stage: must be tables: [[stage]]", file,
+                  element.source().begin.line);
+    }
+    LICHEN_TRY(Recipe stage, ReadStage(*element.as_table(), file, base, common, stages));
+    stages.push_back(std::move(stage));
+  }
+  return stages;
 }
 
 Json AsJson(const Recipe& r) {
   const NetworkRecipe& n = r.network;
   const DataRecipe& d = r.data;
   const TrainingRecipe& t = r.training;
+  const StageSwitches& w = r.switches;
   return {{"model", r.model},
           {"output", r.output.string()},
           {"network",
            {{"width", n.width},
             {"latent_channels", n.latent_channels},
             {"rdft_kernels", n.rdft_kernels},
-            {"latent_bias", n.latent_bias}}},
+            {"latent_bias", n.latent_bias},
+            {"hyper_channels", n.hyper_channels},
+            {"bfloat16", n.bfloat16}}},
           {"data",
            {{"folder", d.folder.string()},
             {"crop_px", d.crop_px},
@@ -221,12 +304,25 @@ Json AsJson(const Recipe& r) {
             {"seed", t.seed},
             {"log_steps", t.log_steps},
             {"checkpoint_steps", t.checkpoint_steps},
-            {"start_from", t.start_from.string()}}}};
+            {"start_from", t.start_from.string()}}},
+          {"stage",
+           {{"name", r.stage},
+            {"quantise", w.quantise},
+            {"mask", w.mask},
+            {"fixed_encoder", w.fixed_encoder},
+            {"hard_rounding", w.hard_rounding},
+            {"tables", w.tables},
+            {"table_init", w.table_init},
+            {"masks_after", w.masks_after},
+            {"group_weight", w.group_weight},
+            {"context_blocks", w.context_blocks},
+            {"row_blocks", w.row_blocks},
+            {"parameter_blocks", w.parameter_blocks}}}};
 }
 
 }  // namespace
 
-Result<Recipe> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides) {
+Result<std::vector<Recipe>> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides) {
   const std::string file = path.string();
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, uint64_t{1} << 20));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -251,10 +347,11 @@ Result<Recipe> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides
   const toml::table& network = table("network");
   const toml::table& data = table("data");
   const toml::table& training = table("training");
+  const toml::node* stage = s.Find("stage");
   if (recipe.model.empty()) {
     s.Missing("model");
-  } else if (recipe.model != "bls2017") {
-    s.Refuse(*s.Find("model"), "model", "known is bls2017");
+  } else if (recipe.model != "bls2017" && recipe.model != "streamlic") {
+    s.Refuse(*s.Find("model"), "model", "known are bls2017 and streamlic");
   }
   if (!overrides.output.empty()) {
     recipe.output = overrides.output;
@@ -264,10 +361,17 @@ Result<Recipe> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides
     recipe.output = (base / output).lexically_normal();
   }
   LICHEN_TRY_VOID(s.Finish());
-  LICHEN_TRY_VOID(ReadNetwork(network, file, recipe.network));
+  LICHEN_TRY_VOID(ReadNetwork(network, file, recipe.model == "streamlic", recipe.network));
   LICHEN_TRY_VOID(ReadData(data, file, base, overrides.data_folder, recipe.data));
   LICHEN_TRY_VOID(ReadTraining(training, file, base, recipe.training));
-  return recipe;
+  if (recipe.model == "streamlic" && recipe.data.crop_px % 64 != 0) {
+    return Fail("{}: data.crop_px: must be a multiple of 64 for streamlic", file);
+  }
+  if (!stage) return std::vector<Recipe>{std::move(recipe)};
+  if (recipe.model != "streamlic") {
+    return Fail("{}: line {}: stage: only streamlic has stages", file, stage->source().begin.line);
+  }
+  return ReadStages(stage, file, base, recipe);
 }
 
 std::string ToJson(const Recipe& recipe) { return AsJson(recipe).dump(); }
@@ -278,8 +382,9 @@ Result<void> CheckSameRun(const std::string& recorded, const Recipe& recipe) {
   const Json now = AsJson(recipe);
   for (const char* pointer :
        {"/model", "/network/width", "/network/latent_channels", "/network/rdft_kernels",
-        "/network/latent_bias", "/data/crop_px", "/data/min_short_side_px",
-        "/data/max_short_side_px", "/training/lambdas", "/training/batch", "/training/seed"}) {
+        "/network/latent_bias", "/network/hyper_channels", "/data/crop_px",
+        "/data/min_short_side_px", "/data/max_short_side_px", "/training/lambdas",
+        "/training/batch", "/training/seed", "/stage"}) {
     const Json::json_pointer at(pointer);
     const Json before = then.contains(at) ? then.at(at) : Json();
     if (before == now.at(at)) continue;

@@ -17,9 +17,11 @@ namespace lichen {
 // [network]
 struct NetworkRecipe {
   int64_t width = 128;          // channels of the inner layers
-  int64_t latent_channels = 0;  // 0: as many as width
+  int64_t latent_channels = 0;  // 0: as many as width, or 4 * width with streamlic
   bool rdft_kernels = true;     // learn kernels by their real discrete Fourier transform
   bool latent_bias = true;      // the last layer of the analysis has a bias
+  int64_t hyper_channels = 0;   // streamlic: 0: 2 * width
+  bool bfloat16 = false;        // streamlic: layers compute in bfloat16 until they are quantised
 };
 
 // [data]
@@ -50,12 +52,30 @@ struct TrainingRecipe {
   std::filesystem::path start_from;  // a checkpoint whose averaged weights are the first; or empty
 };
 
+// Of a stage: what it does beside lowering the loss. Only streamlic has them.
+struct StageSwitches {
+  bool quantise = false;       // train through the integer arithmetic
+  bool mask = false;           // make block-sparse masks, then recover
+  bool fixed_encoder = false;  // analysis and hyper-analysis stay as they are
+  bool hard_rounding = false;  // latents are rounded, row by row as the decoder sees them
+  bool tables = false;         // train probability tables and nothing else
+  bool table_init = true;      // they begin as the distributions that they replace
+  double masks_after = 0.3;    // share of the steps before masks are made
+  double group_weight = 1e-4;  // of the blocks' norms in the loss until then
+  // Blocks of 12x12 channels that stay, per group of 12 output channels.
+  int64_t context_blocks = 27;    // context_prediction.1
+  int64_t row_blocks = 9;         // context_prediction.3
+  int64_t parameter_blocks = 12;  // entropy_parameters.2
+};
+
 struct Recipe {
-  std::string model;             // bls2017
+  std::string model;             // bls2017 or streamlic
   std::filesystem::path output;  // folder of checkpoint, log and exported networks
   NetworkRecipe network;
   DataRecipe data;
   TrainingRecipe training;
+  std::string stage;  // its name, where the recipe has stages
+  StageSwitches switches;
 };
 
 // From the command line, in place of the recipe's; relative to the working folder.
@@ -64,7 +84,9 @@ struct RecipeOverrides {
   std::filesystem::path output;
 };
 
-Result<Recipe> ReadRecipe(const std::filesystem::path& path, const RecipeOverrides& overrides);
+// The stages of the recipe, in their order; one without a name where it has none.
+Result<std::vector<Recipe>> ReadRecipe(const std::filesystem::path& path,
+                                       const RecipeOverrides& overrides);
 
 // One JSON object with every value, on one line.
 std::string ToJson(const Recipe& recipe);

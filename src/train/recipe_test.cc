@@ -30,7 +30,8 @@ class RecipeFile : public testing::Test {
 
   Result<Recipe> Read(const std::string& text, const RecipeOverrides& overrides = {}) {
     PutText(folder_ / "r.toml", text);
-    return ReadRecipe(folder_ / "r.toml", overrides);
+    LICHEN_TRY(std::vector<Recipe> stages, ReadRecipe(folder_ / "r.toml", overrides));
+    return std::move(stages[0]);
   }
 
   // kGood with `from` replaced by `to` gives an error with these words.
@@ -77,7 +78,7 @@ TEST_F(RecipeFile, NamesLineAndKeyOfEveryMistake) {
   ExpectError("lambdas = [0.01, 0.1]", "", {"line 9", "training.lambdas", "is missing"});
   ExpectError("steps = 10", "learning_rate = nan", {"line 11", "training.learning_rate"});
   ExpectError("steps = 10", "start_from = \"x.pt\"", {"line 11", "training.start_from", "x.pt"});
-  ExpectError("bls2017", "bls2018", {"line 1", "model", "known is"});
+  ExpectError("bls2017", "bls2018", {"line 1", "model", "known are"});
   ExpectError("[network]", "network = 3\n[other]", {"line 3", "network", "table"});
   ExpectError("width = 24", "width = = 24", {"line 4"});
 }

@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr uint64_t kNoiseKey = 0x6e6f697365;  // tells the noise's key from those of the crops
+constexpr uint64_t kCalibrationKey = 0x72616e6765;
+constexpr int64_t kCalibrationCrops = 8;
 
 double Seconds(Clock::time_point since) {
   return std::chrono::duration<double>(Clock::now() - since).count();
@@ -87,15 +89,22 @@ class Run {
                                 {"pictures", pictures_.picture_count()},
                                 {"recipe", Json::parse(ToJson(recipe_))}}));
     LICHEN_TRY_VOID(NoteSkipped());
+    LICHEN_TRY_VOID(TakeCalibration());
     if (!is_resumed) LICHEN_TRY_VOID(Save());
     BatchLoader loader(pictures_, {.batch = t.batch,
                                    .crop_px = recipe_.data.crop_px,
                                    .rate_count = static_cast<int64_t>(t.lambdas.size()),
+                                   .is_one_rate = recipe_.switches.quantise,
                                    .seed = static_cast<uint64_t>(t.seed),
                                    .first_step = state_.step,
                                    .workers = recipe_.data.workers});
     while (state_.step < t.steps && !result_.is_stopped) {
       LICHEN_TRY(const Batch batch, loader.Next());
+      if (recipe_.switches.mask &&
+          static_cast<double>(state_.step) >=
+              recipe_.switches.masks_after * static_cast<double>(t.steps)) {
+        LICHEN_TRY_VOID(state_.module->MakeMasks());
+      }
       LICHEN_TRY(const StepOutcome outcome, Step(batch));
       Count(batch, outcome);
       const bool is_last = state_.step == t.steps;
@@ -111,16 +120,34 @@ class Run {
   }
 
  private:
+  // (n, y, x, 3) samples as (n, 3, y, x), 0 to 1.
+  torch::Tensor Pictures(const std::vector<uint8_t>& samples) const {
+    const int64_t side = recipe_.data.crop_px;
+    const int64_t count = static_cast<int64_t>(samples.size()) / (side * side * 3);
+    return torch::from_blob(const_cast<uint8_t*>(samples.data()), {count, side, side, 3},
+                            torch::kUInt8)
+        .to(device_)
+        .permute({0, 3, 1, 2})
+        .to(torch::kFloat32)
+        .div(255);
+  }
+
+  // Crops that show the ranges of activations.
+  Result<void> TakeCalibration() {
+    const BatchOptions options = {
+        .batch = kCalibrationCrops,
+        .crop_px = recipe_.data.crop_px,
+        .seed = static_cast<uint64_t>(recipe_.training.seed) ^ kCalibrationKey};
+    LICHEN_TRY(const Batch batch, MakeBatch(pictures_, options, 0));
+    calibration_ = Pictures(batch.samples);
+    return {};
+  }
+
   // One step of the optimiser. Where loss or gradient are not finite, the weights stay as they are.
   Result<StepOutcome> Step(const Batch& batch) {
     const TrainingRecipe& t = recipe_.training;
     const int64_t side = recipe_.data.crop_px;
-    const torch::Tensor pictures = torch::from_blob(const_cast<uint8_t*>(batch.samples.data()),
-                                                    {t.batch, side, side, 3}, torch::kUInt8)
-                                       .to(device_)
-                                       .permute({0, 3, 1, 2})
-                                       .to(torch::kFloat32)
-                                       .div(255);
+    const torch::Tensor pictures = Pictures(batch.samples);
     const torch::Tensor rates =
         torch::from_blob(const_cast<int64_t*>(batch.rates.data()), {t.batch}, torch::kInt64)
             .clone()
@@ -134,7 +161,9 @@ class Run {
     const torch::Tensor bpp = output.bits / static_cast<double>(side * side);
     const torch::Tensor mse =
         (output.picture - pictures).square().flatten(1).mean(1) * (255.0 * 255.0);
-    const torch::Tensor loss = (bpp + lambdas_.index_select(0, rates) * mse).mean();
+    torch::Tensor loss = (bpp + lambdas_.index_select(0, rates) * mse).mean();
+    const torch::Tensor penalty = state_.module->Penalty();
+    if (penalty.defined()) loss = loss + penalty;
     StepOutcome outcome;
     outcome.loss = loss.item<double>();
     if (!std::isfinite(outcome.loss)) return NotFinite("loss", batch.step);
@@ -201,17 +230,18 @@ class Run {
                        {"mse", sums_.mse[i] / count},
                        {"psnr", Psnr(sums_.mse[i] / count)}});
     }
-    LICHEN_TRY_VOID(
-        log_.Write({{"step", p.step},
-                    {"loss", p.loss},
-                    {"bpp", p.bpp},
-                    {"mse", p.mse},
-                    {"psnr", p.psnr_db},
-                    {"rates", rates},
-                    {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
-                    {"gradient_norm", sums_.gradient_norm / static_cast<double>(sums_.steps)},
-                    {"pictures_per_second", p.pictures_per_second},
-                    {"seconds", Seconds(start_)}}));
+    Json line = {{"step", p.step}};
+    if (!recipe_.stage.empty()) line["stage"] = recipe_.stage;
+    line.update({{"loss", p.loss},
+                 {"bpp", p.bpp},
+                 {"mse", p.mse},
+                 {"psnr", p.psnr_db},
+                 {"rates", rates},
+                 {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
+                 {"gradient_norm", sums_.gradient_norm / static_cast<double>(sums_.steps)},
+                 {"pictures_per_second", p.pictures_per_second},
+                 {"seconds", Seconds(start_)}});
+    LICHEN_TRY_VOID(log_.Write(line));
     sums_ = Sums(sums_.pictures.size());
     return NoteSkipped();
   }
@@ -232,9 +262,9 @@ class Run {
     {
       const UseAverage use(state_);
       for (size_t i = 0; i < result_.models.size(); ++i) {
-        FloatNet net = state_.module->ToFloatNet(static_cast<int64_t>(i));
-        net.metadata["steps"] = std::to_string(state_.step);
-        LICHEN_TRY_VOID(SaveModel(result_.models[i], Model(std::move(net))));
+        LICHEN_TRY(Model model, state_.module->ToModel(static_cast<int64_t>(i), calibration_));
+        std::visit([&](auto& net) { net.metadata["steps"] = std::to_string(state_.step); }, model);
+        LICHEN_TRY_VOID(SaveModel(result_.models[i], model));
       }
     }
     return log_.Write({{"event", "checkpoint"}, {"step", state_.step}});
@@ -254,6 +284,7 @@ class Run {
   TrainLog log_;
   torch::Device device_;
   torch::Tensor lambdas_;
+  torch::Tensor calibration_;
   Sums sums_;
   TrainResult result_;
   size_t noted_ = 0;

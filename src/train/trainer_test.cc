@@ -7,7 +7,9 @@
 #include <csignal>
 
 #include "base/files.h"
+#include "net/check.h"
 #include "net/model_file.h"
+#include "train/evaluate_checkpoint.h"
 #include "train/train_test_support.h"
 
 namespace lichen {
@@ -188,6 +190,117 @@ TEST_F(Training, KeepsTheCheckpointWhenTheDiskIsFull) {
 TEST_F(Training, RefusesDevicesThatAreNotThere) {
   EXPECT_THAT(WhyNot(Tiny("run"), {.device = "abacus"}), HasSubstr("--device abacus"));
   EXPECT_THAT(WhyNot(Tiny("run"), {.device = "cuda:77"}), HasSubstr("--device cuda:77"));
+}
+
+constexpr const char* kStages = R"(model = "streamlic"
+output = "out"
+[network]
+width = 12
+latent_channels = 24
+hyper_channels = 12
+[data]
+folder = "in"
+crop_px = 64
+min_short_side_px = 64
+max_short_side_px = 80
+[training]
+lambdas = [0.05, 0.005]
+batch = 2
+steps = 4
+learning_rate = 1e-3
+log_steps = 1
+checkpoint_steps = 3
+average_decay = 0.5
+[[stage]]
+name = "noise"
+[[stage]]
+name = "mask"
+mask = true
+masks_after = 0.5
+context_blocks = 5
+row_blocks = 4
+parameter_blocks = 3
+[[stage]]
+name = "quantise"
+quantise = true
+[[stage]]
+name = "hard"
+quantise = true
+fixed_encoder = true
+hard_rounding = true
+[[stage]]
+name = "tables"
+quantise = true
+fixed_encoder = true
+hard_rounding = true
+tables = true
+)";
+
+class StagedTraining : public Training {
+ protected:
+  StagedTraining() {
+    PutPictures(folder_ / "in", 2, 70, 90);
+    PutText(folder_ / "r.toml", kStages);
+    auto stages = ReadRecipe(folder_ / "r.toml", {});
+    EXPECT_TRUE(stages) << stages.error().message;
+    stages_ = std::move(*stages);
+  }
+  std::vector<Recipe> stages_;
+};
+
+TEST_F(StagedTraining, EachStageBeginsWhereTheOneBeforeEnded) {
+  ASSERT_EQ(stages_.size(), 5U);
+  for (const Recipe& stage : stages_) {
+    const TrainResult result = MustTrain(stage);
+    ASSERT_EQ(result.models.size(), 2U);
+    const auto lines = StepsOfLog(stage.output / "log.jsonl");
+    ASSERT_EQ(lines.size(), 4U);
+    EXPECT_EQ(lines[0]["stage"], stage.stage);
+    for (const auto& path : result.models) {
+      const auto model = LoadModel(path);
+      ASSERT_TRUE(model) << model.error().message;
+      ASSERT_TRUE(std::holds_alternative<IntNet>(*model));
+      const auto& net = std::get<IntNet>(*model);
+      const auto check = CheckIntNet(net);
+      EXPECT_TRUE(check) << check.error().message;
+      EXPECT_NE(net.FindTables("latent"), nullptr);
+      EXPECT_NE(net.FindTables("hyper_latent"), nullptr);
+      const IntGraph* context = net.Find("context");
+      ASSERT_NE(context, nullptr);
+      const std::vector<uint8_t>& mask = context->nodes[0].params.mask;
+      const bool is_dense = std::count(mask.begin(), mask.end(), 0) == 0;
+      EXPECT_EQ(is_dense, stage.stage == "noise") << stage.stage;
+    }
+  }
+}
+
+TEST_F(StagedTraining, ResumedEqualsUninterruptedInEveryStage) {
+  for (Recipe stage : stages_) {
+    const Recipe whole = stage;
+    MustTrain(whole);
+    // A later stage's start is the whole run's.
+    stage.output = folder_ / ("parts_" + stage.stage);
+    std::atomic<bool> stop = false;
+    TrainOptions options = {.stop = &stop};
+    options.on_progress = [&](const TrainProgress& p) { stop = p.step == 3; };
+    EXPECT_TRUE(MustTrain(stage, options).is_stopped);
+    MustTrain(stage, {.is_resumed = true});
+    const auto expected = StepsOfLog(whole.output / "log.jsonl");
+    const auto lines = StepsOfLog(stage.output / "log.jsonl");
+    ASSERT_EQ(lines.size(), expected.size());
+    for (size_t i = 0; i < lines.size(); ++i) {
+      EXPECT_EQ(lines[i]["loss"], expected[i]["loss"]) << stage.stage << " step " << i + 1;
+    }
+  }
+}
+
+TEST_F(StagedTraining, RatesOfTheCheckpointAreThoseOfTheLatents) {
+  MustTrain(stages_[0]);
+  const auto figures = EvaluateCheckpoint(stages_[0], folder_ / "in", {.threads = 1});
+  ASSERT_TRUE(figures) << figures.error().message;
+  ASSERT_EQ(figures->size(), 2U);
+  EXPECT_GT((*figures)[0].bpp, (*figures)[1].bpp);
+  EXPECT_GT((*figures)[0].psnr_db, 10);
 }
 
 }  // namespace

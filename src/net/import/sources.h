@@ -7,7 +7,7 @@
 
 namespace lichen {
 
-// A folder with ana_w.bin, ana_b.bin, syn_w.bin and syn_b.bin (bls2017, lambda 0.125) -> FloatNet.
+// A folder with ana_w.bin, ana_b.bin, syn_w.bin and syn_b.bin (bls2017) -> FloatNet.
 Result<Model> ImportXlic(const std::filesystem::path& path, const ImportOptions& options);
 
 // A .safetensors(.xz) file with StreamLIC's exported integers -> IntNet.

@@ -1,10 +1,11 @@
+#include "net/import/streamlic.h"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
 
 #include "net/graph_builder.h"
-#include "net/import/safetensors.h"
 #include "net/import/sources.h"
 #include "net/import/weights.h"
 #include "net/limits.h"
@@ -35,16 +36,12 @@ std::vector<int32_t> TanhTable() {
   return table;
 }
 
-// Where output channel n = 4c + 2i + j of a layer before PixelShuffle goes in the order of
-// kDepthToSpace: (2i + j) * C + c.
-int64_t ShuffledChannel(int64_t n, int64_t channels) { return n % 4 * (channels / 4) + n / 4; }
-
 template <class T>
 std::vector<T> Shuffled(const std::vector<T>& values) {
   std::vector<T> moved(values.size());
   const auto count = static_cast<int64_t>(values.size());
   for (int64_t n = 0; n < count; ++n) {
-    moved[static_cast<size_t>(ShuffledChannel(n, count))] = values[static_cast<size_t>(n)];
+    moved[static_cast<size_t>(StreamlicShuffledChannel(n, count))] = values[static_cast<size_t>(n)];
   }
   return moved;
 }
@@ -53,7 +50,7 @@ class Importer {
  public:
   explicit Importer(const Safetensors& file) : file_(file) {}
 
-  Result<Model> Run() {
+  Result<IntNet> Run() {
     IntNet net;
     LICHEN_TRY(IntGraph analysis, Analysis());
     LICHEN_TRY(IntGraph hyper_analysis, HyperAnalysis());
@@ -63,11 +60,16 @@ class Importer {
     LICHEN_TRY(IntGraph synthesis, Synthesis());
     net.graphs = {std::move(analysis), std::move(hyper_analysis),     std::move(hyper_synthesis),
                   std::move(context),  std::move(entropy_parameters), std::move(synthesis)};
+    LICHEN_TRY(net.tables, StreamlicTables(file_));
     net.coding = {.latent_shift = kLatentShift,
                   .symbol_range = {-kSymbolMax, kSymbolMax},
                   .index_max = 127,
                   .size_multiple = 64};
     net.metadata = {{"source", "streamlic"}, {"task", "codec"}, {"colour", "rgb"}};
+    for (const char* key : {"name", "licence"}) {
+      const auto it = file_.metadata().find(key);
+      if (it != file_.metadata().end()) net.metadata.insert(*it);
+    }
     return net;
   }
 
@@ -155,7 +157,9 @@ class Importer {
       return Fail("{}: layer {}: {} output channels are not a multiple of 4", file_.place(), layer,
                   out);
     }
-    const auto to = [&](int64_t oc) { return is_shuffled ? ShuffledChannel(oc, out) : oc; };
+    const auto to = [&](int64_t oc) {
+      return is_shuffled ? StreamlicShuffledChannel(oc, out) : oc;
+    };
     IntParams p;
     p.weights = OhwiFromOihw<int16_t>(w.values, out, in, g.kernel_h, g.kernel_w, to);
     LICHEN_TRY(p.requant,
@@ -221,9 +225,14 @@ class Importer {
     p.gain_range = kValue;
     LICHEN_TRY(p.output_requant, ReadRequant(prefix + "output_scale_param",
                                              prefix + "output_scale_shift", "", channels));
-    // The file does not say what the output's scale is; 1 stands for "unknown".
+    // StreamLIC's own files do not say what the output's scale is; 1 stands for "unknown".
+    double scale = 1;
+    if (file_.Has(prefix + "float_output_scale")) {
+      LICHEN_TRY(scale, ReadScale(prefix + "float_output_scale"));
+    }
     return builder.Add(OpKind::kLagc, {input},
-                       {.name = layer, .channels = channels, .range = kValue}, {}, std::move(p));
+                       {.name = layer, .channels = channels, .range = kValue, .scale = {scale}}, {},
+                       std::move(p));
   }
 
   static TensorId Leaky(Builder& builder, TensorId input, std::string name) {
@@ -335,22 +344,6 @@ class Importer {
     return std::move(builder).Build();
   }
 
-  // floor(clamp((v * final_scale + 0.5) * 255, 0, 255)), with a 16-bit multiplier: at most 1 code off.
-  Result<IntParams> FinalRequant() {
-    LICHEN_TRY(const double final_scale, ReadScale("final_scale"));
-    const double factor = final_scale * 255;
-    if (factor > 0x1p15 || factor < 0x1p-30) {
-      return Fail("{}: final_scale {} is out of range", file_.place(), final_scale);
-    }
-    const int shift = 15 - static_cast<int>(std::floor(std::log2(factor)));
-    const int post_shift = std::clamp(shift, 1, 45);
-    IntParams p;
-    p.requant.multiplier = {std::llround(std::ldexp(factor, post_shift))};
-    p.requant.post_shift = static_cast<uint8_t>(post_shift);
-    p.requant.bias = {int64_t{127} << post_shift};  // and half: 127.5
-    return p;
-  }
-
   Result<IntGraph> Synthesis() {
     Builder builder("synthesis");
     const TensorId y_hat = builder.Input(Decoded());
@@ -359,7 +352,9 @@ class Importer {
       return Fail("{}: g_s.6 gives {} channels, expected 3", file_.place(),
                   builder.tensor(last).channels);
     }
-    LICHEN_TRY(IntParams final_requant, FinalRequant());
+    LICHEN_TRY(const double final_scale, ReadScale("final_scale"));
+    IntParams final_requant;
+    LICHEN_TRY(final_requant.requant, InPlace(file_.place(), StreamlicFinalRequant(final_scale)));
     builder.Output(
         builder.Add(OpKind::kRequant, {last},
                     {.name = "output", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}}, {},
@@ -378,9 +373,26 @@ class Importer {
 
 }  // namespace
 
+Result<ChannelRequant> StreamlicFinalRequant(double final_scale) {
+  const double factor = final_scale * 255;
+  if (!(factor <= 0x1p15) || factor < 0x1p-30) {
+    return Fail("final_scale {} is out of range", final_scale);
+  }
+  const int shift = 15 - static_cast<int>(std::floor(std::log2(factor)));
+  const int post_shift = std::clamp(shift, 1, 45);
+  ChannelRequant requant;
+  requant.multiplier = {std::llround(std::ldexp(factor, post_shift))};
+  requant.post_shift = static_cast<uint8_t>(post_shift);
+  requant.bias = {int64_t{127} << post_shift};  // and half: 127.5
+  return requant;
+}
+
+Result<IntNet> StreamlicNet(const Safetensors& file) { return Importer(file).Run(); }
+
 Result<Model> ImportStreamlic(const std::filesystem::path& path, const ImportOptions&) {
   LICHEN_TRY(const Safetensors file, Safetensors::Read(path));
-  return Importer(file).Run();
+  LICHEN_TRY(IntNet net, StreamlicNet(file));
+  return net;
 }
 
 }  // namespace lichen

@@ -1,0 +1,73 @@
+// lichen export: a .lichen model -> a network in another project's format.
+#include "apps/command.h"
+#include "base/hash.h"
+#include "net/exporter.h"
+#include "net/identity.h"
+#include "net/model_file.h"
+#include "report/table.h"
+
+namespace lichen {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string format;
+  std::string output;
+  bool list = false;
+};
+
+Exit ListFormats(const CommonOptions& common) {
+  Table table{.header = {"format", "writes", "what"}, .rows = {}};
+  nlohmann::ordered_json formats = nlohmann::ordered_json::array();
+  for (const ExportFormat& format : ExportFormats()) {
+    table.rows.push_back(
+        {std::string(format.name), std::string(format.path), std::string(format.description)});
+    formats.push_back(
+        {{"name", format.name}, {"path", format.path}, {"description", format.description}});
+  }
+  if (common.json) {
+    PrintJson({{"formats", formats}});
+  } else {
+    PrintText(common, "{}", ToText(table));
+  }
+  return Exit::kDone;
+}
+
+Result<Exit> RunExport(const Options& options, const CommonOptions& common) {
+  if (options.list) return ListFormats(common);
+  if (options.model.empty() || options.format.empty() || options.output.empty()) {
+    return FailUsage(
+        "export needs MODEL --format NAME -o OUT; `lichen export --list` lists the formats");
+  }
+  LICHEN_TRY(const Model model, LoadModel(options.model));
+  LICHEN_TRY_VOID(InPlace(options.model, Export(options.format, model, options.output)));
+  const auto* net = std::get_if<IntNet>(&model);
+  const std::string identity = net ? ToHex(ModelIdentity(*net)) : "";
+  if (common.json) {
+    nlohmann::ordered_json json = {{"model", options.model},
+                                   {"format", options.format},
+                                   {"output", options.output},
+                                   {"kind", net ? "int_net" : "float_net"}};
+    if (net) json["identity"] = identity;
+    PrintJson(json);
+    return Exit::kDone;
+  }
+  PrintText(common, "{}: {} network for {}{}\n", options.output, net ? "integer" : "float",
+            options.format, net ? ", identity " + identity.substr(0, 16) : std::string());
+  return Exit::kDone;
+}
+
+}  // namespace
+
+void AddExportCommand(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command =
+      AddCommand(app, invocation, "export", "Write a .lichen model in another project's format",
+                 [options](const CommonOptions& common) { return RunExport(*options, common); });
+  command->add_option("MODEL", options->model, "The .lichen model");
+  command->add_option("--format", options->format, "The format; see --list")->type_name("NAME");
+  command->add_option("-o,--output", options->output, "File or folder to write")->type_name("OUT");
+  command->add_flag("--list", options->list, "List the formats");
+}
+
+}  // namespace lichen
