@@ -298,8 +298,8 @@ TEST_F(DamagedContextFile, LyingHeaderWithRightChecksumIsAnError) {
   --more_hyper.segments[0].latent_bytes;
   expect(more_hyper, "hyper-latents with a byte of the latents");
   LicHeader less_hyper = header;
-  less_hyper.segments[1].latent_bytes += less_hyper.segments[1].hyper_bytes;
-  less_hyper.segments[1].hyper_bytes = 0;
+  less_hyper.segments[0].latent_bytes += less_hyper.segments[0].hyper_bytes;
+  less_hyper.segments[0].hyper_bytes = 0;
   expect(less_hyper, "no hyper-latents");
   LicHeader huge = header;
   huge.info.width = 1 << 24;

@@ -1,5 +1,6 @@
 #include "engine/row_node.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace lichen {
@@ -56,11 +57,14 @@ void Concat(std::span<RowRing* const> inputs, ValueRange range, int64_t y, RowRi
 void DepthToSpace(const Geometry& g, ValueRange range, RowRing& x, int64_t y, RowRing& out) {
   const int64_t channels = out.channels();
   const int64_t yi = y + g.crop;
-  for (int64_t xo = 0; xo < out.width(); ++xo) {
+  // The pixels that one row of a block becomes lie side by side in input and output.
+  for (int64_t xo = 0; xo < out.width();) {
     const int64_t xi = xo + g.crop;
+    const int64_t pixels = std::min(g.block - xi % g.block, out.width() - xo);
     const int64_t phase = yi % g.block * g.block + xi % g.block;
-    CopyElements(At(x, yi / g.block, xi / g.block * x.channels() + phase * channels), channels,
-                 range, OutAt(out, y, xo * channels));
+    CopyElements(At(x, yi / g.block, xi / g.block * x.channels() + phase * channels),
+                 pixels * channels, range, OutAt(out, y, xo * channels));
+    xo += pixels;
   }
 }
 

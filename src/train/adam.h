@@ -13,11 +13,13 @@ namespace lichen {
 struct Adam {
   std::vector<torch::Tensor> means;    // of gradients, in the order of the parameters
   std::vector<torch::Tensor> squares;  // of squared gradients
+  std::vector<double> speeds;          // what the learning rate of each is multiplied by
 
   explicit Adam(const std::vector<torch::Tensor>& parameters) {
     for (const torch::Tensor& parameter : parameters) {
       means.push_back(torch::zeros_like(parameter.detach()));
       squares.push_back(torch::zeros_like(parameter.detach()));
+      speeds.push_back(1);
     }
   }
 
@@ -32,7 +34,7 @@ struct Adam {
       means[i].lerp_(gradient, 0.1);
       squares[i].lerp_(gradient.square(), 0.001);
       const torch::Tensor size = squares[i].sqrt().div_(std::sqrt(square_part)).add_(1e-8);
-      parameters[i].addcdiv_(means[i], size, -learning_rate / mean_part);
+      parameters[i].addcdiv_(means[i], size, -learning_rate * speeds[i] / mean_part);
     }
   }
 };

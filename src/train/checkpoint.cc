@@ -1,5 +1,7 @@
 #include "train/checkpoint.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "train/bls2017.h"
 #include "train/streamlic.h"
@@ -12,6 +14,9 @@ using torch::serialize::InputArchive;
 using torch::serialize::OutputArchive;
 
 constexpr int64_t kFormat = 1;
+// Distributions of few parameters have to follow the latents; where hyper-latents are thought dearer
+// than they are, they are given up.
+constexpr double kPriorSpeed = 20;
 constexpr uint64_t kMaxBytes = uint64_t{8} << 30;
 
 // An archive whose bytes it keeps, since libtorch may read them late.
@@ -65,7 +70,8 @@ void ReadBuffers(OpenArchive& open, CodecModule& module) {
 
 // Copies the averages of another run where name and shape agree; distributions of one rate serve
 // all.
-Result<void> StartFrom(const fs::path& path, CodecModule& module) {
+Result<void> StartFrom(const fs::path& path, const std::vector<std::string>& fresh,
+                       CodecModule& module) {
   const torch::NoGradGuard no_grad;
   LICHEN_TRY(const auto open, Open(path, torch::kCPU));
   const auto parameters = module.named_parameters();
@@ -75,7 +81,10 @@ Result<void> StartFrom(const fs::path& path, CodecModule& module) {
     return Fail("{}: holds no averages", path.string());
   for (const auto& parameter : parameters) {
     torch::Tensor source;
-    if (!names.try_read(parameter.key(), source)) continue;
+    const bool is_fresh = std::any_of(fresh.begin(), fresh.end(), [&](const std::string& begin) {
+      return parameter.key().rfind(begin, 0) == 0;
+    });
+    if (is_fresh || !names.try_read(parameter.key(), source)) continue;
     torch::Tensor target = parameter.value();
     if (source.dim() != target.dim()) continue;
     if (source.sizes() != target.sizes()) {
@@ -109,6 +118,10 @@ TrainState Equip(std::shared_ptr<CodecModule> module, const torch::Device& devic
   state.module = std::move(module);
   state.module->to(device);
   state.optimiser.emplace(state.module->parameters());
+  const auto parameters = state.module->named_parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i].key().rfind("prior.", 0) == 0) state.optimiser->speeds[i] = kPriorSpeed;
+  }
   StartAverage(state);
   return state;
 }
@@ -119,7 +132,7 @@ Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device) {
   return CatchTorch([&]() -> Result<TrainState> {
     LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
     if (!recipe.training.start_from.empty()) {
-      LICHEN_TRY_VOID(StartFrom(recipe.training.start_from, *module));
+      LICHEN_TRY_VOID(StartFrom(recipe.training.start_from, recipe.training.fresh, *module));
     }
     LICHEN_TRY_VOID(module->StartStage(recipe.switches));
     return Equip(std::move(module), device);

@@ -80,6 +80,19 @@ class Section {
     }
   }
 
+  void Read(std::string_view key, std::vector<std::string>& values) {
+    const toml::node* node = Find(key);
+    if (!node) return;
+    const toml::array* array = node->as_array();
+    if (!array) return Refuse(*node, key, "must be a list of texts");
+    values.clear();
+    for (const toml::node& element : *array) {
+      const auto read = element.value_exact<std::string>();
+      if (!read || read->empty()) return Refuse(element, key, "must be texts in quotes");
+      values.push_back(*read);
+    }
+  }
+
   void Refuse(const toml::node& node, std::string_view key, std::string_view reason) {
     RefuseLine(node.source().begin.line, key, reason);
   }
@@ -170,6 +183,7 @@ Result<void> ReadData(const toml::table& table, const std::string& file, const f
 void ReadSchedule(Section& s, const fs::path& base, TrainingRecipe& t) {
   std::string start_from;
   s.Read("lambdas", t.lambdas, 1e-9, 1e6);
+  s.Read("balanced", t.is_balanced);
   s.Read("batch", t.batch, 1, 4096);
   s.Read("steps", t.steps, 1, kMaxSteps);
   s.Read("learning_rate", t.learning_rate, 0, 10);
@@ -181,6 +195,7 @@ void ReadSchedule(Section& s, const fs::path& base, TrainingRecipe& t) {
   s.Read("log_steps", t.log_steps, 1, kMaxSteps);
   s.Read("checkpoint_steps", t.checkpoint_steps, 1, kMaxSteps);
   s.Read("start_from", start_from);
+  s.Read("fresh", t.fresh);
   std::vector<double> sorted = t.lambdas;
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
@@ -232,6 +247,7 @@ Result<Recipe> ReadStage(const toml::table& table, const std::string& file, cons
   s.Read("quantise", w.quantise);
   s.Read("mask", w.mask);
   s.Read("fixed_encoder", w.fixed_encoder);
+  s.Read("rounded_synthesis", w.rounded_synthesis);
   s.Read("hard_rounding", w.hard_rounding);
   s.Read("tables", w.tables);
   s.Read("table_init", w.table_init);
@@ -294,6 +310,7 @@ Json AsJson(const Recipe& r) {
             {"cache_mib", d.cache_mib}}},
           {"training",
            {{"lambdas", t.lambdas},
+            {"balanced", t.is_balanced},
             {"batch", t.batch},
             {"steps", t.steps},
             {"learning_rate", t.learning_rate},
@@ -304,12 +321,14 @@ Json AsJson(const Recipe& r) {
             {"seed", t.seed},
             {"log_steps", t.log_steps},
             {"checkpoint_steps", t.checkpoint_steps},
-            {"start_from", t.start_from.string()}}},
+            {"start_from", t.start_from.string()},
+            {"fresh", t.fresh}}},
           {"stage",
            {{"name", r.stage},
             {"quantise", w.quantise},
             {"mask", w.mask},
             {"fixed_encoder", w.fixed_encoder},
+            {"rounded_synthesis", w.rounded_synthesis},
             {"hard_rounding", w.hard_rounding},
             {"tables", w.tables},
             {"table_init", w.table_init},
@@ -384,7 +403,7 @@ Result<void> CheckSameRun(const std::string& recorded, const Recipe& recipe) {
        {"/model", "/network/width", "/network/latent_channels", "/network/rdft_kernels",
         "/network/latent_bias", "/network/hyper_channels", "/data/crop_px",
         "/data/min_short_side_px", "/data/max_short_side_px", "/training/lambdas",
-        "/training/batch", "/training/seed", "/stage"}) {
+        "/training/balanced", "/training/batch", "/training/seed", "/stage"}) {
     const Json::json_pointer at(pointer);
     const Json before = then.contains(at) ? then.at(at) : Json();
     if (before == now.at(at)) continue;

@@ -39,6 +39,7 @@ struct DataRecipe {
 // [training]
 struct TrainingRecipe {
   std::vector<double> lambdas;  // loss = bpp + lambda * MSE; several make one network of many rates
+  bool is_balanced = false;  // weigh a picture's loss by lambda^-1/2, so that low rates count too
   int64_t batch = 16;
   int64_t steps = 200'000;
   double learning_rate = 1e-4;
@@ -50,18 +51,20 @@ struct TrainingRecipe {
   int64_t log_steps = 100;
   int64_t checkpoint_steps = 1000;
   std::filesystem::path start_from;  // a checkpoint whose averaged weights are the first; or empty
+  std::vector<std::string> fresh;    // but not those of parameters whose names begin so
 };
 
 // Of a stage: what it does beside lowering the loss. Only streamlic has them.
 struct StageSwitches {
-  bool quantise = false;       // train through the integer arithmetic
-  bool mask = false;           // make block-sparse masks, then recover
-  bool fixed_encoder = false;  // analysis and hyper-analysis stay as they are
-  bool hard_rounding = false;  // latents are rounded, row by row as the decoder sees them
-  bool tables = false;         // train probability tables and nothing else
-  bool table_init = true;      // they begin as the distributions that they replace
-  double masks_after = 0.3;    // share of the steps before masks are made
-  double group_weight = 1e-4;  // of the blocks' norms in the loss until then
+  bool quantise = false;           // train through the integer arithmetic
+  bool mask = false;               // make block-sparse masks, then recover
+  bool fixed_encoder = false;      // analysis and hyper-analysis stay as they are
+  bool rounded_synthesis = false;  // the synthesis sees rounded latents where others see noise
+  bool hard_rounding = false;      // latents are rounded, row by row as the decoder sees them
+  bool tables = false;             // train probability tables and nothing else
+  bool table_init = true;          // they begin as the distributions that they replace
+  double masks_after = 0.3;        // share of the steps before masks are made
+  double group_weight = 1e-4;      // of the blocks' norms in the loss until then
   // Blocks of 12x12 channels that stay, per group of 12 output channels.
   int64_t context_blocks = 27;    // context_prediction.1
   int64_t row_blocks = 9;         // context_prediction.3

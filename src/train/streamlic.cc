@@ -20,6 +20,7 @@ constexpr double kUnitIndex = 37;    // of scale 1
 constexpr double kIndexGain = 64;    // of the last layer's outputs, so that indices are learnt fast
 constexpr double kFirstGate = 0.05;  // of Lagc: nearly linear
 constexpr double kFirstNoise = 0.05;       // of cosine transforms, relative to drawn weights
+constexpr double kHyperSlope = 4;          // of the hyper-analysis' gate
 constexpr double kHyperGain = 4;           // of hyper-latents before training
 constexpr double kMaxLatent = kMaxSymbol;  // a decoder clamps them
 constexpr double kInputScale = 1.0 / 510;  // of 2 * sample - 255
@@ -273,6 +274,13 @@ StreamLic::StreamLic(const NetworkRecipe& recipe, const std::vector<double>& lam
   }
   register_parameter("index_bias", indices / kIndexGain);
   prior_ = register_module("prior", FactorisedPrior(rates, n));
+  {
+    // Nearly 2 * max(x, 0): hyper-latents that begin linear in the latents tell nothing of their
+    // scales, and are given up before they learn to.
+    const torch::NoGradGuard no_grad;
+    hyper_gates_[0]->weight.mul_(kFirstNoise).add_(torch::eye(wide) * kHyperSlope);
+    hyper_gates_[0]->gain.fill_(1);
+  }
   StartAsCosines();
   if (switches.tables) {
     const int64_t symbols = 2 * kMaxSymbol + 1;
@@ -322,9 +330,14 @@ void StreamLic::StartAsCosines() {
         .narrow(1, 1, 2)
         .narrow(2, 1, 2)
         .add_(x.squeeze(0));
+    // What the hyper-analysis needs is local energy, to which a mean over a block says little, and
+    // which falls with frequency.
+    auto parameters = named_parameters();
+    const double frequency = std::hypot(latents[i].v, latents[i].u);
+    const double share = latents[i].quarter < 0 ? (1 + frequency) / 2 : 0.25;
+    parameters["hyper_gain"].select(1, static_cast<int64_t>(i)).add_(std::log(share));
     if (latents[i].quarter < 0) continue;
     // White and black must not saturate.
-    auto parameters = named_parameters();
     const double reach = (kMaxLatent - 1) / (0.5 * 8 * std::numbers::sqrt3);
     torch::Tensor& gains = parameters["latent_gain"];
     for (int64_t r = 0; r < gains.size(0); ++r) {
@@ -634,15 +647,16 @@ CodecOutput StreamLic::Forward(const torch::Tensor& pictures, const torch::Tenso
   Note("z_hat", z_hat);
   const torch::Tensor hyper_bits = HyperBits(z_hat, rates);
   const torch::Tensor global = HyperSynthesise(z_hat, rates);
-  torch::Tensor y_hat = y;
+  torch::Tensor y_hat = y, seen;
   Parameters p;
+  const auto symbols = [&](const torch::Tensor& of_rows) {
+    return torch::floor(of_rows.detach() - p.mean.detach() + 0.5).clamp(-kMaxLatent, kMaxLatent);
+  };
   if (is_noise) {
     y_hat = Noisy(y, generator);
     p = Predict(RowsAbove(y_hat), global, rates);
+    if (switches_.rounded_synthesis) seen = StraightThrough(y, symbols(y) + p.mean);
   } else {
-    const auto symbols = [&](const torch::Tensor& of_rows) {
-      return torch::floor(of_rows.detach() - p.mean.detach() + 0.5).clamp(-kMaxLatent, kMaxLatent);
-    };
     {
       // Row by row, as a decoder.
       const torch::NoGradGuard no_grad;
@@ -663,9 +677,10 @@ CodecOutput StreamLic::Forward(const torch::Tensor& pictures, const torch::Tenso
     Note("pdf_index", p.index);
     Note("symbols", symbols(y));
   }
+  if (!seen.defined()) seen = y_hat;
   const torch::Tensor bits = LatentBits(y_hat, p, rates);
-  if (switches_.tables) return {Synthesise(y_hat, rates).detach(), bits + hyper_bits};
-  return {Synthesise(y_hat, rates), bits + hyper_bits};
+  const torch::Tensor picture = Synthesise(seen, rates);
+  return {switches_.tables ? picture.detach() : picture, bits + hyper_bits};
 }
 
 std::vector<StreamLicConv*> StreamLic::MaskedLayers() {

@@ -69,6 +69,7 @@ class Run {
         sums_(recipe.training.lambdas.size()) {
     const auto& lambdas = recipe.training.lambdas;
     lambdas_ = torch::tensor(lambdas, torch::kFloat64).to(torch::kFloat32).to(device);
+    weights_ = lambdas_.rsqrt() / lambdas_.rsqrt().mean();
     result_.first_step = saved_step_ = state_.step;
     result_.last.step = state_.step;
     result_.last.steps = recipe.training.steps;
@@ -161,7 +162,9 @@ class Run {
     const torch::Tensor bpp = output.bits / static_cast<double>(side * side);
     const torch::Tensor mse =
         (output.picture - pictures).square().flatten(1).mean(1) * (255.0 * 255.0);
-    torch::Tensor loss = (bpp + lambdas_.index_select(0, rates) * mse).mean();
+    torch::Tensor losses = bpp + lambdas_.index_select(0, rates) * mse;
+    if (t.is_balanced) losses = losses * weights_.index_select(0, rates);
+    torch::Tensor loss = losses.mean();
     const torch::Tensor penalty = state_.module->Penalty();
     if (penalty.defined()) loss = loss + penalty;
     StepOutcome outcome;
@@ -284,6 +287,7 @@ class Run {
   TrainLog log_;
   torch::Device device_;
   torch::Tensor lambdas_;
+  torch::Tensor weights_;  // of the rates, where they are balanced; 1 on average
   torch::Tensor calibration_;
   Sums sums_;
   TrainResult result_;
