@@ -43,6 +43,25 @@ TEST(ModelFile, KeepsAnIntNet) {
   EXPECT_EQ(Serialized(*loaded), bytes);
 }
 
+TEST(ModelFile, KeepsWeightsOfEveryWidth) {
+  for (const int bits : {8, 9, 12, 13, 16}) {
+    for (const int16_t low : {int16_t{-1}, static_cast<int16_t>(-(1 << (bits - 1)))}) {
+      IntNet net = SmallNet();
+      IntParams& p = net.graphs[0].nodes[1].params;
+      ASSERT_GE(p.weights.size(), 2U);
+      p.weights[0] = low;
+      p.weights[1] = static_cast<int16_t>((1 << (bits - 1)) - 1);
+      p.weight_bits = 16;
+      const auto packed = PackModel(net);
+      AlignedArray<uint8_t> payload(packed.size());
+      std::copy(packed.begin(), packed.end(), &payload[0]);
+      const auto loaded = UnpackModel({&payload[0], payload.size()});
+      ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+      EXPECT_EQ(std::get<IntNet>(*loaded).graphs[0].nodes[1].params.weights, p.weights) << bits;
+    }
+  }
+}
+
 TEST(ModelFile, KeepsAFloatNet) {
   const FloatNet net = SmallFloatNet();
   const auto bytes = Serialized(net);

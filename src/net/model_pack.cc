@@ -66,12 +66,29 @@ class Packer {
     return fbs::CreateChannelRequant(builder_, multiplier, pre_shift, bias, r.post_shift);
   }
 
+  // Two weights in three bytes, from the lowest bit up.
+  static std::vector<uint8_t> Pairs12(const std::vector<int16_t>& values) {
+    std::vector<uint8_t> bytes;
+    bytes.reserve(values.size() / 2 * 3);
+    for (size_t i = 0; i < values.size(); i += 2) {
+      const auto low = static_cast<uint32_t>(values[i]) & 0xFFF;
+      const uint32_t pair = low | (static_cast<uint32_t>(values[i + 1]) & 0xFFF) << 12;
+      for (int shift = 0; shift < 24; shift += 8) {
+        bytes.push_back(static_cast<uint8_t>(pair >> shift));
+      }
+    }
+    return bytes;
+  }
+
   Offset<fbs::IntParams> PackParams(const IntParams& p, const Geometry& g, int64_t in,
                                     int64_t out) {
     const std::vector<int16_t> stored = StoredWeights(p, g, in, out);
-    const bool is_narrow = SignedBitsOf(stored) <= 8;
+    const int32_t bits = SignedBitsOf(stored);
+    const bool is_narrow = bits <= 8;
+    const bool is_paired = !is_narrow && bits <= 12 && stored.size() % 2 == 0;
     const auto weights8 = is_narrow ? Values(std::vector<int8_t>(stored.begin(), stored.end())) : 0;
-    const auto weights16 = is_narrow ? 0 : Values(stored);
+    const auto weights12 = is_paired ? Values(Pairs12(stored)) : 0;
+    const auto weights16 = is_narrow || is_paired ? 0 : Values(stored);
     const auto requant = Requant(p.requant);
     const auto gain_requant = Requant(p.gain_requant);
     const auto output_requant = Requant(p.output_requant);
@@ -80,7 +97,7 @@ class Packer {
     return fbs::CreateIntParams(builder_, weights8, weights16, p.weight_bits, requant,
                                 p.inner_range.min, p.inner_range.max, gain_requant,
                                 p.gain_range.min, p.gain_range.max, output_requant, table,
-                                p.table_first, p.slope_shift, p.mask_block, mask);
+                                p.table_first, p.slope_shift, p.mask_block, mask, weights12);
   }
 
   Offset<fbs::FloatParams> PackParams(const FloatParams& p) {

@@ -151,12 +151,30 @@ class Unpacker {
     return {};
   }
 
+  // Two weights in three bytes.
+  Result<void> Pairs12(const flatbuffers::Vector<uint8_t>& bytes, std::vector<int16_t>& weights) {
+    const size_t size = bytes.size();
+    if (size % 3 != 0) return Fail("payload: weights of 12 bits end in the middle of a pair");
+    weights.resize(size / 3 * 2);
+    const uint8_t* at = bytes.data();
+    for (size_t i = 0; i < weights.size(); i += 2, at += 3) {
+      const uint32_t pair =
+          at[0] | static_cast<uint32_t>(at[1]) << 8 | static_cast<uint32_t>(at[2]) << 16;
+      // The sign is the highest of 12 bits.
+      weights[i] = static_cast<int16_t>(static_cast<int32_t>(pair << 20) >> 20);
+      weights[i + 1] = static_cast<int16_t>(static_cast<int32_t>(pair << 8) >> 20);
+    }
+    return {};
+  }
+
   Result<void> Params(const fbs::Node& node, const IntGraph& graph, IntNode& out) {
     const fbs::IntParams* stored = node.int_params();
     if (!stored) return Fail("payload: an integer node has no parameters");
     IntParams& p = out.params;
     if (stored->weights16()) {
       LICHEN_TRY_VOID(Values(stored->weights16(), p.weights));
+    } else if (stored->weights12()) {
+      LICHEN_TRY_VOID(Pairs12(*stored->weights12(), p.weights));
     } else {
       LICHEN_TRY_VOID(Values(stored->weights8(), p.weights));
     }

@@ -31,6 +31,9 @@ class CodecModule : public torch::nn::Module {
   // What the loss takes on beside rate and distortion, or an undefined tensor.
   virtual torch::Tensor Penalty() { return {}; }
 
+  // Told before each step how many have been finished.
+  virtual void StartStep(int64_t) {}
+
   // Told before the first step of a stage, and once the share `masks_after` of its steps is done.
   virtual Result<void> StartStage(const StageSwitches&) { return {}; }
   virtual Result<void> MakeMasks() { return {}; }

@@ -60,11 +60,13 @@ struct StageSwitches {
   bool mask = false;               // make block-sparse masks, then recover
   bool fixed_encoder = false;      // analysis and hyper-analysis stay as they are
   bool rounded_synthesis = false;  // the synthesis sees rounded latents where others see noise
-  bool hard_rounding = false;      // latents are rounded, row by row as the decoder sees them
-  bool tables = false;             // train probability tables and nothing else
-  bool table_init = true;          // they begin as the distributions that they replace
-  double masks_after = 0.3;        // share of the steps before masks are made
-  double group_weight = 1e-4;      // of the blocks' norms in the loss until then
+  // Until half of these, hyper-latents are free, then their cost rises, so that they are tried.
+  int64_t hyper_warmup_steps = 0;
+  bool hard_rounding = false;  // latents are rounded, row by row as the decoder sees them
+  bool tables = false;         // train probability tables and nothing else
+  bool table_init = true;      // they begin as the distributions that they replace
+  double masks_after = 0.3;    // share of the steps before masks are made
+  double group_weight = 1e-4;  // of the blocks' norms in the loss until then
   // Blocks of 12x12 channels that stay, per group of 12 output channels.
   int64_t context_blocks = 27;    // context_prediction.1
   int64_t row_blocks = 9;         // context_prediction.3

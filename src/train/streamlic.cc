@@ -645,7 +645,14 @@ CodecOutput StreamLic::Forward(const torch::Tensor& pictures, const torch::Tenso
   const torch::Tensor z_hat =
       is_noise ? Noisy(z, generator) : Clamped(Rounded(z), -kMaxLatent, kMaxLatent);
   Note("z_hat", z_hat);
-  const torch::Tensor hyper_bits = HyperBits(z_hat, rates);
+  torch::Tensor hyper_bits = HyperBits(z_hat, rates);
+  if (step_ < switches_.hyper_warmup_steps) {
+    // Free for half of the time; the distribution learns at full speed all the same.
+    const double share = std::max(
+        0.0,
+        2 * static_cast<double>(step_) / static_cast<double>(switches_.hyper_warmup_steps) - 1);
+    hyper_bits = hyper_bits * share + HyperBits(z_hat.detach(), rates) * (1 - share);
+  }
   const torch::Tensor global = HyperSynthesise(z_hat, rates);
   torch::Tensor y_hat = y, seen;
   Parameters p;

@@ -76,6 +76,7 @@ class StreamLic : public CodecModule {
                       const at::Generator& generator) override;
   Result<Model> ToModel(int64_t rate, const torch::Tensor& pictures) override;
   torch::Tensor Penalty() override;
+  void StartStep(int64_t step) override { step_ = step; }
   Result<void> StartStage(const StageSwitches& switches) override;
   Result<void> MakeMasks() override;
 
@@ -137,6 +138,7 @@ class StreamLic : public CodecModule {
   std::vector<double> lambdas_;
   NetworkRecipe recipe_;
   StageSwitches switches_;
+  int64_t step_ = INT64_MAX;  // of the stage
   bool is_quantised_ = false;
   bool is_watching_ = true;  // ranges follow the activations
   IntegerTensors* recorded_ = nullptr;

@@ -106,6 +106,7 @@ class Run {
               recipe_.switches.masks_after * static_cast<double>(t.steps)) {
         LICHEN_TRY_VOID(state_.module->MakeMasks());
       }
+      state_.module->StartStep(state_.step);
       LICHEN_TRY(const StepOutcome outcome, Step(batch));
       Count(batch, outcome);
       const bool is_last = state_.step == t.steps;
