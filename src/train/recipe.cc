@@ -248,6 +248,7 @@ Result<Recipe> ReadStage(const toml::table& table, const std::string& file, cons
   s.Read("mask", w.mask);
   s.Read("fixed_encoder", w.fixed_encoder);
   s.Read("rounded_synthesis", w.rounded_synthesis);
+  s.Read("wide_share", w.wide_share, 0, 1);
   s.Read("hyper_warmup_steps", w.hyper_warmup_steps, 0, kMaxSteps);
   s.Read("hard_rounding", w.hard_rounding);
   s.Read("tables", w.tables);
@@ -330,6 +331,7 @@ Json AsJson(const Recipe& r) {
             {"mask", w.mask},
             {"fixed_encoder", w.fixed_encoder},
             {"rounded_synthesis", w.rounded_synthesis},
+            {"wide_share", w.wide_share},
             {"hyper_warmup_steps", w.hyper_warmup_steps},
             {"hard_rounding", w.hard_rounding},
             {"tables", w.tables},

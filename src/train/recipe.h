@@ -60,6 +60,9 @@ struct StageSwitches {
   bool mask = false;               // make block-sparse masks, then recover
   bool fixed_encoder = false;      // analysis and hyper-analysis stay as they are
   bool rounded_synthesis = false;  // the synthesis sees rounded latents where others see noise
+  // Of the probability under a wider Gaussian: latents have longer tails than one Gaussian, and what
+  // codes them in the end are tables. See GaussianBits().
+  double wide_share = 0;
   // Until half of these, hyper-latents are free, then their cost rises, so that they are tried.
   int64_t hyper_warmup_steps = 0;
   bool hard_rounding = false;  // latents are rounded, row by row as the decoder sees them

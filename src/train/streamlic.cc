@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kSlope = 1.0 / 64;
 constexpr double kMinProbability = 0x1p-16;
+constexpr double kWideScale = 2.5;  // of the second Gaussian, relative to the first
 constexpr double kMaxIndex = 127;
 constexpr double kUnitIndex = 37;    // of scale 1
 constexpr double kIndexGain = 64;    // of the last layer's outputs, so that indices are learnt fast
@@ -162,14 +163,17 @@ torch::Tensor BlockEnergy(const StreamLicConvImpl& conv) {
 }  // namespace
 
 torch::Tensor GaussianBits(const torch::Tensor& values, const torch::Tensor& mean,
-                           const torch::Tensor& index) {
+                           const torch::Tensor& index, double wide_share) {
   // 1 / (scale * sqrt(2)), for erfc.
   const torch::Tensor inverse = torch::exp2((index * -3 + 111) / 32).mul(std::numbers::sqrt2 / 2);
   const torch::Tensor distance = (values - mean).abs();
   // Both on the side where erfc is small: no cancellation far out.
-  const torch::Tensor probability =
-      (torch::erfc((distance - 0.5) * inverse) - torch::erfc((distance + 0.5) * inverse)) * 0.5;
-  return torch::log2(LowerBound(probability, kMinProbability)).neg();
+  const auto probability = [&](const torch::Tensor& unit) {
+    return (torch::erfc((distance - 0.5) * unit) - torch::erfc((distance + 0.5) * unit)) * 0.5;
+  };
+  torch::Tensor p = probability(inverse);
+  if (wide_share > 0) p = torch::lerp(p, probability(inverse / kWideScale), wide_share);
+  return torch::log2(LowerBound(p, kMinProbability)).neg();
 }
 
 StreamLicConvImpl::StreamLicConvImpl(std::string name, Kind kind_in, int64_t in_in, int64_t out_in,
@@ -622,7 +626,9 @@ torch::Tensor StreamLic::HyperBits(const torch::Tensor& z_hat, const torch::Tens
 
 torch::Tensor StreamLic::LatentBits(const torch::Tensor& y_hat, const Parameters& p,
                                     const torch::Tensor& rates) {
-  if (!switches_.tables) return GaussianBits(y_hat, p.mean, p.index).flatten(1).sum(1);
+  if (!switches_.tables) {
+    return GaussianBits(y_hat, p.mean, p.index, switches_.wide_share).flatten(1).sum(1);
+  }
   const torch::Tensor logs =
       torch::log_softmax(named_parameters(false)["latent_tables"].index_select(0, rates), 2);
   const torch::Tensor symbols =

@@ -149,8 +149,9 @@ class StreamLic : public CodecModule {
   FactorisedPrior prior_{nullptr};
 };
 
-// Bits of values under Gaussians, each integrated over a bin of width 1 and at least 2^-16.
+// Bits of values under Gaussians, each integrated over a bin of width 1 and at least 2^-16. A share
+// of the probability lies under a Gaussian of 2.5 times the scale.
 torch::Tensor GaussianBits(const torch::Tensor& values, const torch::Tensor& mean,
-                           const torch::Tensor& index);
+                           const torch::Tensor& index, double wide_share = 0);
 
 }  // namespace lichen
