@@ -110,6 +110,17 @@ TEST_F(TrainCommand, NamesMistakesOfTheRecipe) {
   EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
 
+TEST_F(TrainCommand, NamesMistakesOfProcesses) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --rank 1"), 2);
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --processes 2"), 2);
+  EXPECT_THAT(err_, HasSubstr("needs --rendezvous HOST:PORT"));
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --processes 2 --rank 2 --rendezvous localhost:1"), 2);
+  EXPECT_THAT(err_, HasSubstr("--rank 2: must be 0 to 1"));
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --processes 2 --rank 1 --rendezvous localhost"), 2);
+  EXPECT_THAT(err_, HasSubstr("--rendezvous localhost: must be HOST:PORT"));
+}
+
 TEST_F(TrainCommand, MakesACodec) {
   if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
   MakePictures();

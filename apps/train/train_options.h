@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct TrainArguments {
   std::string data_folder;
   std::string output;
   std::string stage;
+  int64_t process_count = 1;
+  int64_t rank = 0;
+  std::string rendezvous;
   std::string evaluated_folder;
 };
 
@@ -42,6 +46,23 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
                   "Train nothing: rate and PSNR of the checkpoint's network on these pictures")
       ->type_name("DIR");
   command.add_option("--stage", o.stage, "Run this stage of the recipe alone")->type_name("NAME");
+  const auto processes =
+      command
+          .add_option("--processes", o.process_count,
+                      "Train with this many processes, each started with its --rank")
+          ->type_name("N")
+          ->check(CLI::Range(1, 4096))
+          ->capture_default_str();
+  command.add_option("--rank", o.rank, "Which of them this is: 0 to N - 1; 0 writes the output")
+      ->type_name("R")
+      ->check(CLI::Range(0, 4095))
+      ->capture_default_str()
+      ->needs(processes);
+  command
+      .add_option("--rendezvous", o.rendezvous,
+                  "Where they meet: a free port of the machine of rank 0, and its name or address")
+      ->type_name("HOST:PORT")
+      ->needs(processes);
 }
 
 // The options as a command line again.
@@ -55,6 +76,11 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
     arguments.insert(arguments.end(), {"--evaluate", o.evaluated_folder});
   }
   if (!o.stage.empty()) arguments.insert(arguments.end(), {"--stage", o.stage});
+  if (o.process_count != 1 || o.rank != 0 || !o.rendezvous.empty()) {
+    arguments.insert(arguments.end(), {"--processes", std::to_string(o.process_count), "--rank",
+                                       std::to_string(o.rank)});
+  }
+  if (!o.rendezvous.empty()) arguments.insert(arguments.end(), {"--rendezvous", o.rendezvous});
   arguments.insert(arguments.end(), {"--", o.recipe});
   return arguments;
 }

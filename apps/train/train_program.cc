@@ -49,7 +49,7 @@ void Print(const TrainResult& r, bool json) {
         "{} of {} steps on {} pictures ({} files skipped): loss {:.4f}, {:.4f} bpp, {:.2f} dB\n",
         r.last.step, r.last.steps, r.picture_count, r.skipped.size(), r.last.loss, r.last.bpp,
         r.last.psnr_db);
-    fmt::print("checkpoint {}\n", r.checkpoint.string());
+    if (!r.checkpoint.empty()) fmt::print("checkpoint {}\n", r.checkpoint.string());
     for (const std::string& model : models) fmt::print("network {}\n", model);
     return;
   }
@@ -71,7 +71,8 @@ void Print(const TrainResult& r, bool json) {
   fmt::print("{}\n", object.dump(2, ' ', false, Handler::replace));
 }
 
-Result<TrainResult> RunStage(const Arguments& o, const Recipe& recipe, bool is_resumed) {
+Result<TrainResult> RunStage(const Arguments& o, const Recipe& recipe, bool is_resumed,
+                             ProcessGroup& group) {
   ProgressLine progress("reading pictures");
   TrainOptions options;
   options.is_resumed = is_resumed;
@@ -84,6 +85,7 @@ Result<TrainResult> RunStage(const Arguments& o, const Recipe& recipe, bool is_r
   };
   options.on_note = [](const std::string& note) { fmt::print(stderr, "lichen: {}\n", note); };
   options.stop = &stop;
+  options.group = &group;
   return Train(recipe, options);
 }
 
@@ -123,6 +125,14 @@ Result<void> Evaluate(const Arguments& o) {
 // One stage after the other. Resuming begins with the first that has not ended.
 Result<TrainResult> Run(const Arguments& o) {
   LICHEN_TRY(const std::vector<Recipe> stages, Stages(o));
+  const ProcessGroupOptions joining = {
+      .size = o.process_count, .rank = o.rank, .rendezvous = o.rendezvous};
+  LICHEN_TRY_VOID(CheckOptions(joining));
+  if (joining.size > 1) {
+    fmt::print(stderr, "lichen: process {} of {} waits for the others at {}\n", joining.rank,
+               joining.size, joining.rendezvous);
+  }
+  LICHEN_TRY(ProcessGroup group, ProcessGroup::Join(joining));
   std::optional<TrainResult> result;
   for (size_t i = 0; i < stages.size(); ++i) {
     bool is_resumed = o.is_resumed;
@@ -131,7 +141,7 @@ Result<TrainResult> Run(const Arguments& o) {
       const bool has_begun = std::filesystem::exists(stages[i].output / "checkpoint.pt", error);
       is_resumed = has_begun || i == 0;
     }
-    LICHEN_TRY(result, RunStage(o, stages[i], is_resumed));
+    LICHEN_TRY(result, RunStage(o, stages[i], is_resumed, group));
     if (result->is_stopped) break;
   }
   return std::move(*result);

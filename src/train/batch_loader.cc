@@ -8,12 +8,14 @@ Result<Batch> MakeBatch(const PictureSet& pictures, const BatchOptions& options,
   Batch batch;
   batch.step = step;
   const auto samples = static_cast<size_t>(options.crop_px * options.crop_px * 3);
-  batch.samples.resize(samples * static_cast<size_t>(options.batch));
+  const int64_t count = options.part_count == 0 ? options.batch : options.part_count;
+  batch.samples.resize(samples * static_cast<size_t>(count));
   const auto step_key = static_cast<uint64_t>(step);
   const int64_t first_rate = KeyedRandom({options.seed, step_key}).Below(options.rate_count);
-  for (int64_t i = 0; i < options.batch; ++i) {
+  for (int64_t i = options.part_first; i < options.part_first + count; ++i) {
     const auto index = static_cast<uint64_t>(i);
-    const std::span<uint8_t> out = std::span(batch.samples).subspan(index * samples, samples);
+    const auto place = static_cast<size_t>(i - options.part_first);
+    const std::span<uint8_t> out = std::span(batch.samples).subspan(place * samples, samples);
     LICHEN_TRY_VOID(pictures.Crop(KeyedRandom({options.seed, step_key, index}).Next(), out));
     batch.rates.push_back((options.is_one_rate ? step : first_rate + i) % options.rate_count);
   }

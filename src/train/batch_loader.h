@@ -25,6 +25,8 @@ struct Batch {
 
 struct BatchOptions {
   int64_t batch = 16;
+  int64_t part_first = 0;  // of the batch's pictures, which are made
+  int64_t part_count = 0;  // 0: all
   int64_t crop_px = 256;
   int64_t rate_count = 1;    // each batch holds them as evenly as its size allows
   bool is_one_rate = false;  // or each batch holds one of them, in turn

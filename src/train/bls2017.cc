@@ -76,7 +76,7 @@ CodecOutput Bls2017::Forward(const torch::Tensor& pictures, const torch::Tensor&
   const torch::Tensor y = Analyse(pictures, rates);
   torch::Tensor latents;
   if (mode == LatentMode::kNoise) {
-    const torch::Tensor noise = torch::rand(y.sizes(), generator, torch::kFloat32) - 0.5;
+    const torch::Tensor noise = part().Uniform(y.sizes(), generator) - 0.5;
     latents = y + noise.to(y.options());
   } else {
     latents = torch::floor(y + 0.5);

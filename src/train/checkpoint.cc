@@ -27,9 +27,10 @@ struct OpenArchive {
 };
 
 // `device` says where tensors go.
-Result<std::unique_ptr<OpenArchive>> Open(const fs::path& path, const torch::Device& device) {
+Result<std::unique_ptr<OpenArchive>> OpenBytes(std::vector<uint8_t> bytes,
+                                               const torch::Device& device) {
   auto open = std::make_unique<OpenArchive>();
-  LICHEN_TRY(open->bytes, ReadFile(path, kMaxBytes));
+  open->bytes = std::move(bytes);
   const auto read = CatchTorch([&]() -> Result<void> {
     open->archive.load_from(reinterpret_cast<const char*>(open->bytes.data()), open->bytes.size(),
                             device);
@@ -42,10 +43,15 @@ Result<std::unique_ptr<OpenArchive>> Open(const fs::path& path, const torch::Dev
     return {};
   });
   if (!read) {
-    return Fail("{}: is no checkpoint of lichen train, or damaged ({})", path.string(),
+    return Fail("is no checkpoint of lichen train, or damaged ({})",
                 read.error().message.substr(0, read.error().message.find('\n')));
   }
   return open;
+}
+
+Result<std::unique_ptr<OpenArchive>> Open(const fs::path& path, const torch::Device& device) {
+  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(path, kMaxBytes));
+  return InPlace(path.string(), OpenBytes(std::move(bytes), device));
 }
 
 Result<std::shared_ptr<CodecModule>> NewModule(const Recipe& recipe) {
@@ -139,7 +145,7 @@ Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device) {
   });
 }
 
-Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const TrainState& state) {
+Result<std::string> ToCheckpoint(const Recipe& recipe, const TrainState& state) {
   std::string bytes;
   LICHEN_TRY_VOID(CatchTorch([&]() -> Result<void> {
     OutputArchive archive;
@@ -167,6 +173,11 @@ Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const Tr
     });
     return {};
   }));
+  return bytes;
+}
+
+Result<void> SaveCheckpoint(const fs::path& path, const Recipe& recipe, const TrainState& state) {
+  LICHEN_TRY(const std::string bytes, ToCheckpoint(recipe, state));
   return WriteFile(path, std::string_view(bytes));
 }
 
@@ -175,10 +186,10 @@ Result<CheckpointInfo> ReadCheckpointInfo(const fs::path& path) {
   return open->info;
 }
 
-Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
-                                  const torch::Device& device) {
-  LICHEN_TRY(const auto open, Open(path, device));
-  LICHEN_TRY_VOID(InPlace(path.string(), CheckSameRun(open->info.recipe, recipe)));
+namespace {
+
+Result<TrainState> Load(OpenArchive& open, const Recipe& recipe, const torch::Device& device) {
+  LICHEN_TRY_VOID(CheckSameRun(open.info.recipe, recipe));
   auto state = CatchTorch([&]() -> Result<TrainState> {
     LICHEN_TRY(std::shared_ptr<CodecModule> module, NewModule(recipe));
     LICHEN_TRY_VOID(module->StartStage(recipe.switches));
@@ -187,7 +198,7 @@ Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
     const auto parameters = loaded.module->named_parameters();
     const auto read = [&](const char* name, std::vector<torch::Tensor> targets) -> Result<void> {
       InputArchive part;
-      open->archive.read(name, part);
+      open.archive.read(name, part);
       for (size_t i = 0; i < targets.size(); ++i) {
         torch::Tensor source;
         part.read(parameters[i].key(), source);
@@ -202,12 +213,26 @@ Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
     LICHEN_TRY_VOID(read("averages", loaded.average));
     LICHEN_TRY_VOID(read("gradient_means", loaded.optimiser->means));
     LICHEN_TRY_VOID(read("gradient_squares", loaded.optimiser->squares));
-    ReadBuffers(*open, *loaded.module);
-    loaded.step = open->info.step;
+    ReadBuffers(open, *loaded.module);
+    loaded.step = open.info.step;
     return loaded;
   });
-  if (!state) return Fail("{}: is damaged: {}", path.string(), state.error().message);
+  if (!state) return Fail("is damaged: {}", state.error().message);
   return state;
+}
+
+}  // namespace
+
+Result<TrainState> LoadCheckpoint(const fs::path& path, const Recipe& recipe,
+                                  const torch::Device& device) {
+  LICHEN_TRY(const auto open, Open(path, device));
+  return InPlace(path.string(), Load(*open, recipe, device));
+}
+
+Result<TrainState> FromCheckpoint(std::string_view bytes, const Recipe& recipe,
+                                  const torch::Device& device) {
+  LICHEN_TRY(const auto open, OpenBytes({bytes.begin(), bytes.end()}, device));
+  return Load(*open, recipe, device);
 }
 
 UseAverage::UseAverage(TrainState& state) : state_(state) { Swap(); }

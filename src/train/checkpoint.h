@@ -28,6 +28,11 @@ struct TrainState {
 // A network at the beginning of the recipe's run, from its seed (and from start_from, if given).
 Result<TrainState> NewState(const Recipe& recipe, const torch::Device& device);
 
+// The bytes of a checkpoint's file, and what LoadCheckpoint() makes of them.
+Result<std::string> ToCheckpoint(const Recipe& recipe, const TrainState& state);
+Result<TrainState> FromCheckpoint(std::string_view bytes, const Recipe& recipe,
+                                  const torch::Device& device);
+
 Result<void> SaveCheckpoint(const std::filesystem::path& path, const Recipe& recipe,
                             const TrainState& state);
 

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "net/model.h"
+#include "train/batch_part.h"
 #include "train/recipe.h"
 #include "train/torch.h"
 
@@ -37,6 +38,13 @@ class CodecModule : public torch::nn::Module {
   // Told before the first step of a stage, and once the share `masks_after` of its steps is done.
   virtual Result<void> StartStage(const StageSwitches&) { return {}; }
   virtual Result<void> MakeMasks() { return {}; }
+
+  // Which part of its batch Forward() gets from now on; the whole batch, unless told otherwise.
+  void SetPart(const BatchPart& part) { part_ = part; }
+  BatchPart& part() { return part_; }
+
+ private:
+  BatchPart part_;
 };
 
 }  // namespace lichen

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <system_error>
 
+#include "base/hash.h"
 #include "image/reader.h"
 #include "train/random.h"
 
@@ -177,6 +178,16 @@ void PictureSet::Skip(const fs::path& path, std::string reason) const {
     if (skipped.name == name) return;
   }
   skips_->list.push_back({name, std::move(reason)});
+}
+
+std::string PictureSet::Fingerprint() const {
+  Sha256 hash;
+  for (const Entry& entry : entries_) {
+    std::error_code error;  // a file that has vanished has a size, too
+    hash.Update(
+        fmt::format("{} {}\n", entry.path.filename().string(), fs::file_size(entry.path, error)));
+  }
+  return ToHex(hash.Finish());
 }
 
 std::vector<SkippedPicture> PictureSet::Skipped() const {

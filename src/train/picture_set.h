@@ -47,6 +47,8 @@ class PictureSet {
   Result<void> Crop(uint64_t key, std::span<uint8_t> out) const;
 
   int64_t picture_count() const { return static_cast<int64_t>(entries_.size()); }
+  // Of the pictures' file names and sizes, in hexadecimal.
+  std::string Fingerprint() const;
   std::vector<SkippedPicture> Skipped() const;
 
  private:

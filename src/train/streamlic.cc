@@ -46,8 +46,8 @@ torch::Tensor Rounded(const torch::Tensor& x) {
   return StraightThrough(x, torch::floor(x.detach() + 0.5));
 }
 
-torch::Tensor Noisy(const torch::Tensor& x, const at::Generator& generator) {
-  return x + (torch::rand(x.sizes(), generator, torch::kFloat32) - 0.5).to(x.options());
+torch::Tensor Noisy(const torch::Tensor& x, const BatchPart& part, const at::Generator& generator) {
+  return x + (part.Uniform(x.sizes(), generator) - 0.5).to(x.options());
 }
 
 // Orthonormal cosine k of 16 samples.
@@ -378,7 +378,7 @@ double StreamLic::ScaleOf(const std::string& range_name, const torch::Tensor& re
   const auto rate = rates[0].item<int64_t>();
   if (is_watching_) {
     const torch::NoGradGuard no_grad;
-    const double most = real.abs().max().item<double>();
+    const double most = part().Max(real.abs().max().item<double>());
     ranges[rate] = std::max(most, ranges[rate].item<double>() * kRangeDecay);
   }
   const double range = std::max(ranges[rate].item<double>(), 1e-6);
@@ -400,7 +400,8 @@ StreamLic::Signal StreamLic::Convolve(StreamLicConv& conv, const Signal& x, cons
     v = Compute(v);
     if (switches_.mask && conv->kind == StreamLicConvImpl::Kind::kPlain && !conv->is_masked()) {
       const torch::NoGradGuard no_grad;
-      const torch::Tensor energy = v.detach().to(torch::kFloat32).square().mean({0, 2, 3});
+      const torch::Tensor energy =
+          part().Mean(v.detach().to(torch::kFloat32).square().mean({0, 2, 3}));
       conv->energy.lerp_(energy, 1 - kEnergyDecay);
     }
     v = conv->forward(v);
@@ -649,7 +650,7 @@ CodecOutput StreamLic::Forward(const torch::Tensor& pictures, const torch::Tenso
     z = HyperAnalyse(y, rates);
   }
   const torch::Tensor z_hat =
-      is_noise ? Noisy(z, generator) : Clamped(Rounded(z), -kMaxLatent, kMaxLatent);
+      is_noise ? Noisy(z, part(), generator) : Clamped(Rounded(z), -kMaxLatent, kMaxLatent);
   Note("z_hat", z_hat);
   torch::Tensor hyper_bits = HyperBits(z_hat, rates);
   if (step_ < switches_.hyper_warmup_steps) {
@@ -666,7 +667,7 @@ CodecOutput StreamLic::Forward(const torch::Tensor& pictures, const torch::Tenso
     return torch::floor(of_rows.detach() - p.mean.detach() + 0.5).clamp(-kMaxLatent, kMaxLatent);
   };
   if (is_noise) {
-    y_hat = Noisy(y, generator);
+    y_hat = Noisy(y, part(), generator);
     p = Predict(RowsAbove(y_hat), global, rates);
     if (switches_.rounded_synthesis) seen = StraightThrough(y, symbols(y) + p.mean);
   } else {

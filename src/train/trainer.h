@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "train/picture_set.h"
+#include "train/process_group.h"
 #include "train/recipe.h"
 
 namespace lichen {
@@ -37,6 +38,7 @@ struct TrainOptions {
   std::function<void(const TrainProgress&)> on_progress;  // after every step
   std::function<void(const std::string&)> on_note;        // skipped pictures and the like
   const std::atomic<bool>* stop = nullptr;                // when true, save and end
+  ProcessGroup* group = nullptr;                          // that trains together, or none
 };
 
 struct TrainResult {
@@ -44,11 +46,15 @@ struct TrainResult {
   int64_t first_step = 0;  // finished before this call
   int64_t picture_count = 0;
   std::vector<SkippedPicture> skipped;
-  std::filesystem::path checkpoint;
+  std::filesystem::path checkpoint;  // this and the following: of process 0 alone
   std::vector<std::filesystem::path> models;
   bool is_stopped = false;  // by `stop`, before the last step
 };
 
+// The processes of a group each call this with the same recipe, whose batch they share: process 0
+// alone reads and writes the output folder, and each step is that of one process with the whole
+// batch, but for the order of sums. All of them end at the same step, by `stop` on any, or by an
+// error on any.
 // A loss or gradient that is not finite ends the run with an error that names the last checkpoint.
 Result<TrainResult> Train(const Recipe& recipe, const TrainOptions& options);
 
