@@ -40,13 +40,13 @@ Result<Exit> RunDecode(const Options& options, const CommonOptions& common) {
   if (!options.crop.empty()) {
     LICHEN_TRY(decode.crop, ParseCrop(options.crop));
   }
+  const Threads threads(common.threads);
   LICHEN_TRY(const InputFile file, InputFile::Open(options.input));
   LICHEN_TRY(const LicHeader header, ReadHeader(file));
   LICHEN_TRY(const LoadedCodec loaded,
-             LoadCodecFor(options.model, header.model_identity, options.input));
+             LoadCodecFor(options.model, header.model_identity, options.input, threads));
   const ImageInfo& info = header.info;
   const Crop crop = decode.crop.value_or(Crop{0, 0, info.width, info.height});
-  const Threads threads(common.threads);
   const auto start = std::chrono::steady_clock::now();
   {
     ProgressLine progress("decoding");

@@ -59,7 +59,7 @@ Result<Encoded> EncodeSearching(const DefaultModels& models, const std::vector<M
                                 const EncodeOptions& encode, const Threads& threads) {
   std::vector<Sha256Digest> identities(family.size());
   const auto load = [&](size_t i) -> Result<Codec> {
-    LICHEN_TRY(LoadedCodec loaded, LoadCodec((models.folder / family[i].file).string()));
+    LICHEN_TRY(LoadedCodec loaded, LoadCodec((models.folder / family[i].file).string(), threads));
     identities[i] = loaded.codec.identity();
     return std::move(loaded.codec);
   };
@@ -86,7 +86,7 @@ Result<Encoded> EncodeSearching(const DefaultModels& models, const std::vector<M
 Result<Encoded> Encode(const Options& options, const EncodeOptions& encode,
                        const Threads& threads) {
   if (!options.quality && !options.bpp && !options.psnr_db && options.family.empty()) {
-    LICHEN_TRY(const LoadedCodec loaded, LoadCodec(options.model));
+    LICHEN_TRY(const LoadedCodec loaded, LoadCodec(options.model, threads));
     return EncodeWith(loaded, options, encode, threads);
   }
   LICHEN_TRY(const DefaultModels models, FindDefaultModels());
@@ -98,7 +98,7 @@ Result<Encoded> Encode(const Options& options, const EncodeOptions& encode,
     return EncodeSearching(models, family, target, options, encode, threads);
   }
   const ModelEntry& entry = family[ModelForQuality(family, options.quality.value_or(50))];
-  LICHEN_TRY(const LoadedCodec loaded, LoadCodec((models.folder / entry.file).string()));
+  LICHEN_TRY(const LoadedCodec loaded, LoadCodec((models.folder / entry.file).string(), threads));
   LICHEN_TRY(Encoded encoded, EncodeWith(loaded, options, encode, threads));
   encoded.choice = {{"quality", options.quality.value_or(50)}, {"model_name", entry.name}};
   return encoded;

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "apps/command.h"
+#include "base/huge_pages.h"
 #include "kernels/cpu_target.h"
 
 namespace lichen {
@@ -92,6 +93,7 @@ Exit Main(int argc, char** argv) {
   // the page faults of fresh ones took an eighth of the time to decode a small picture.
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ReserveHeap(32 << 20);
   std::signal(SIGABRT, OnAbort);
   try {
     return ParseAndRun(argc, argv);

@@ -71,22 +71,22 @@ Result<fs::path> ChooseModel(const std::string& given) {
   return fs::path(given);
 }
 
-Result<IntNet> LoadIntNet(const fs::path& path) {
-  LICHEN_TRY(Model model, LoadModel(path));
+Result<IntNet> LoadIntNet(const fs::path& path, const Threads& threads) {
+  LICHEN_TRY(Model model, LoadModel(path, threads));
   if (auto* net = std::get_if<IntNet>(&model)) return std::move(*net);
   return Fail("{}: is a float network; make an integer one with `lichen quantize`", path.string());
 }
 
-Result<LoadedCodec> LoadCodec(const std::string& given) {
+Result<LoadedCodec> LoadCodec(const std::string& given, const Threads& threads) {
   LICHEN_TRY(const fs::path path, ChooseModel(given));
-  LICHEN_TRY(IntNet net, LoadIntNet(path));
+  LICHEN_TRY(IntNet net, LoadIntNet(path, threads));
   LICHEN_TRY(Codec codec, InPlace(path.string(), Codec::Create(std::move(net))));
   return LoadedCodec{path, std::move(codec)};
 }
 
 Result<LoadedCodec> LoadCodecFor(const std::string& given, const Sha256Digest& identity,
-                                 const std::string& bitstream) {
-  if (!given.empty()) return LoadCodec(given);
+                                 const std::string& bitstream, const Threads& threads) {
+  if (!given.empty()) return LoadCodec(given, threads);
   LICHEN_TRY(const DefaultModels models, FindDefaultModels());
   std::vector<ModelEntry> entries = models.index.models;
   const std::string wanted = ToHex(identity);
@@ -97,13 +97,16 @@ Result<LoadedCodec> LoadCodecFor(const std::string& given, const Sha256Digest& i
   std::optional<Error> broken;  // a damaged model matters only where no other fits
   for (const ModelEntry& entry : entries) {
     const fs::path path = models.folder / entry.file;
-    Result<IntNet> net = LoadIntNet(path);
+    Result<IntNet> net = LoadIntNet(path, threads);
     if (!net) {
       if (!broken) broken = net.error();
       continue;
     }
-    if (ModelIdentity(*net) != identity) continue;
+    const bool is_named = entry.identity == wanted;  // the index may err
+    if (!is_named && ModelIdentity(*net) != identity) continue;
     LICHEN_TRY(Codec codec, InPlace(path.string(), Codec::Create(std::move(*net))));
+    if (is_named) codec.Prepare(false, threads);
+    if (codec.identity() != identity) continue;
     return LoadedCodec{path, std::move(codec)};
   }
   return Fail(

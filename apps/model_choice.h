@@ -36,18 +36,18 @@ Result<std::filesystem::path> DefaultModel();
 Result<std::filesystem::path> ChooseModel(const std::string& given);
 
 // Error: a float network.
-Result<IntNet> LoadIntNet(const std::filesystem::path& path);
+Result<IntNet> LoadIntNet(const std::filesystem::path& path, const Threads& threads = Threads(1));
 
 struct LoadedCodec {
   std::filesystem::path path;
   Codec codec;
 };
 // The codec of ChooseModel(given).
-Result<LoadedCodec> LoadCodec(const std::string& given);
+Result<LoadedCodec> LoadCodec(const std::string& given, const Threads& threads);
 
 // The codec for a bitstream of this identity: `given`, or that of the default models, of all
 // families, which has it. Error: none has; names `bitstream`.
 Result<LoadedCodec> LoadCodecFor(const std::string& given, const Sha256Digest& identity,
-                                 const std::string& bitstream);
+                                 const std::string& bitstream, const Threads& threads);
 
 }  // namespace lichen

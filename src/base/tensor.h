@@ -13,6 +13,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "base/huge_pages.h"
 
 namespace lichen {
 
@@ -42,6 +43,7 @@ class AlignedArray {
     if (count == 0) return;
     const size_t bytes = (count * sizeof(T) + kAlignBytes - 1) / kAlignBytes * kAlignBytes;
     data_.reset(static_cast<T*>(::operator new (bytes, std::align_val_t{kAlignBytes})));
+    if (bytes >= kHugePageBytes) AdviseHugePages(data_.get(), bytes);
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
   T* data() { return data_.get(); }

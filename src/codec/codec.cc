@@ -307,6 +307,9 @@ Codec::Codec(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Codec::Codec(Codec&&) noexcept = default;
 Codec& Codec::operator=(Codec&&) noexcept = default;
 Codec::~Codec() = default;
+void Codec::Prepare(bool encoder, const Threads& threads) const {
+  impl_->Prepare(encoder, threads);
+}
 const Sha256Digest& Codec::identity() const { return impl_->Identity(); }
 int64_t Codec::latent_channels() const { return impl_->latent_channels; }
 int64_t Codec::picture_channels() const { return impl_->picture_channels; }

@@ -33,6 +33,9 @@ class Codec {
   ~Codec();
 
   const Sha256Digest& identity() const;
+  // Does with several threads what the first picture would otherwise wait for: the identity, and
+  // what an encoder or a decoder needs of the graphs.
+  void Prepare(bool encoder, const Threads& threads) const;
   int64_t latent_channels() const;
   int64_t picture_channels() const;  // 1 or 3
   // Latent rows and columns are ceil(size / downscale).

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/threads.h"
 #include "net/float_net.h"
 #include "net/int_net.h"
 
@@ -29,7 +30,8 @@ struct AccumulatorProof {
 // order, parameter counts, shifts in [0, 63], ranges ordered and within 32 bits, weights of masked blocks 0, tables that cover
 // their input, the accumulator proof, |acc * m| and the sum with bias and half below 2^62,
 // |x * m| < 2^47 and norm range within [1, 2^24] for GDN. Errors name graph and node.
-Result<std::vector<AccumulatorProof>> CheckIntNet(const IntNet& net);
+Result<std::vector<AccumulatorProof>> CheckIntNet(const IntNet& net,
+                                                  const Threads& threads = Threads(1));
 Result<void> CheckFloatNet(const FloatNet& net);
 
 }  // namespace lichen

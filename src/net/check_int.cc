@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "net/check.h"
 #include "net/check_graph.h"
@@ -250,30 +251,47 @@ Result<void> CheckElementwise(const IntGraph& graph, const IntNode& node) {
   }
 }
 
-Result<void> CheckIntGraph(const IntGraph& graph, std::vector<AccumulatorProof>& proofs) {
+Result<void> CheckTensors(const IntGraph& graph) {
   for (const TensorInfo& tensor : graph.tensors) {
     LICHEN_TRY_VOID(CheckRange(tensor.range,
                                fmt::format("graph {}, tensor {}: range", graph.name, tensor.name)));
   }
-  for (const IntNode& node : graph.nodes) {
-    const std::string place = PlaceOf(graph, node);
-    LICHEN_TRY_VOID(InPlace(place, CheckUnused(node)));
-    if (!HasProducts(node.kind)) {
-      LICHEN_TRY_VOID(InPlace(place, CheckElementwise(graph, node)));
-      continue;
-    }
-    LICHEN_TRY(AccumulatorProof proof, InPlace(place, ProveProducts(graph, node)));
-    proofs.push_back(std::move(proof));
-  }
   return {};
 }
 
+// Gives a proof where the node has products.
+Result<std::optional<AccumulatorProof>> CheckNode(const IntGraph& graph, const IntNode& node) {
+  const std::string place = PlaceOf(graph, node);
+  LICHEN_TRY_VOID(InPlace(place, CheckUnused(node)));
+  if (HasProducts(node.kind)) return InPlace(place, ProveProducts(graph, node));
+  LICHEN_TRY_VOID(InPlace(place, CheckElementwise(graph, node)));
+  return std::nullopt;
+}
+
+struct PlacedNode {
+  const IntGraph* graph;
+  const IntNode* node;
+};
+
 }  // namespace
 
-Result<std::vector<AccumulatorProof>> CheckIntNet(const IntNet& net) {
+Result<std::vector<AccumulatorProof>> CheckIntNet(const IntNet& net, const Threads& threads) {
   LICHEN_TRY_VOID(CheckGraphs(net.graphs));
+  std::vector<PlacedNode> nodes;
+  for (const IntGraph& graph : net.graphs) {
+    LICHEN_TRY_VOID(CheckTensors(graph));
+    for (const IntNode& node : graph.nodes) nodes.push_back({&graph, &node});
+  }
+  std::vector<Result<std::optional<AccumulatorProof>>> checks(nodes.size());
+  threads.For(static_cast<int64_t>(nodes.size()), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    checks[at] = CheckNode(*nodes[at].graph, *nodes[at].node);
+  });
   std::vector<AccumulatorProof> proofs;
-  for (const IntGraph& graph : net.graphs) LICHEN_TRY_VOID(CheckIntGraph(graph, proofs));
+  for (auto& check : checks) {
+    LICHEN_TRY(std::optional<AccumulatorProof> proof, std::move(check));
+    if (proof) proofs.push_back(std::move(*proof));
+  }
   LICHEN_TRY_VOID(CheckTables(net));
   LICHEN_TRY_VOID(CheckCoding(net.coding));
   LICHEN_TRY_VOID(CheckMetadata(net.metadata));

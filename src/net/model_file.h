@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/threads.h"
 #include "net/model.h"
 
 namespace lichen {
@@ -28,7 +29,7 @@ namespace lichen {
 inline constexpr uint32_t kModelVersion = 1;
 
 // Errors name the file.
-Result<Model> LoadModel(const std::filesystem::path& path);
+Result<Model> LoadModel(const std::filesystem::path& path, const Threads& threads = Threads(1));
 // The same for a file in memory.
 Result<Model> ParseModel(std::span<const uint8_t> bytes);
 

@@ -55,7 +55,7 @@ TEST(ModelFile, KeepsWeightsOfEveryWidth) {
       const auto packed = PackModel(net);
       AlignedArray<uint8_t> payload(packed.size());
       std::copy(packed.begin(), packed.end(), &payload[0]);
-      const auto loaded = UnpackModel({&payload[0], payload.size()});
+      const auto loaded = UnpackModel({&payload[0], payload.size()}, Threads(2));
       ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
       EXPECT_EQ(std::get<IntNet>(*loaded).graphs[0].nodes[1].params.weights, p.weights) << bits;
     }
@@ -141,15 +141,15 @@ TEST(UnpackModel, NeverCrashesOnAlteredPayloads) {
   for (int round = 0; round < 20000; ++round) {
     std::copy(payload.begin(), payload.end(), altered.begin());
     for (int i = 0; i <= round % 4; ++i) altered[place(random)] = static_cast<uint8_t>(random());
-    const auto model = UnpackModel(altered.span());
+    const auto model = UnpackModel(altered.span(), Threads(1));
     if (!model) continue;
     if (const auto* net = std::get_if<IntNet>(&*model)) accepted += CheckIntNet(*net).has_value();
   }
   EXPECT_GT(accepted, 0) << "seed " << seed;  // e.g. an altered weight or name
   std::copy(payload.begin(), payload.end(), altered.begin());
-  EXPECT_TRUE(UnpackModel(altered.span()).has_value());
+  EXPECT_TRUE(UnpackModel(altered.span(), Threads(1)).has_value());
   for (size_t size = 0; size < payload.size() / 2; ++size) {
-    EXPECT_FALSE(UnpackModel(altered.span().first(size)).has_value()) << size;
+    EXPECT_FALSE(UnpackModel(altered.span().first(size), Threads(1)).has_value()) << size;
   }
 }
 

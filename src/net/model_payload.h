@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/threads.h"
 #include "net/model.h"
 
 namespace lichen {
@@ -17,6 +18,6 @@ namespace lichen {
 std::vector<uint8_t> PackModel(const Model& model);
 
 // `payload` has to be aligned to 16 bytes.
-Result<Model> UnpackModel(std::span<const uint8_t> payload);
+Result<Model> UnpackModel(std::span<const uint8_t> payload, const Threads& threads);
 
 }  // namespace lichen

@@ -37,7 +37,8 @@ Geometry UnpackGeometry(const fbs::Geometry& g) {
 
 class Unpacker {
  public:
-  explicit Unpacker(size_t payload_bytes) : budget_bytes_(payload_bytes) {}
+  Unpacker(size_t payload_bytes, const Threads& threads)
+      : threads_(threads), budget_bytes_(payload_bytes) {}
 
   Result<Model> Unpack(const fbs::Model& model) {
     if (!model.is_integer()) {
@@ -55,10 +56,20 @@ class Unpacker {
                   .index_max = model.index_max(),
                   .size_multiple = model.size_multiple()};
     LICHEN_TRY_VOID(Metadata(model.metadata(), net.metadata));
+    threads_.For(static_cast<int64_t>(pairs_.size()), [&](int64_t i) {
+      const Pairs& pairs = pairs_[static_cast<size_t>(i)];
+      UnpackPairs(*pairs.bytes, *pairs.weights);
+    });
     return net;
   }
 
  private:
+  // Weights of 12 bits, two in three bytes.
+  struct Pairs {
+    const flatbuffers::Vector<uint8_t>* bytes;
+    std::vector<int16_t>* weights;
+  };
+
   // Each stored byte may be unpacked once: a buffer whose tables share a vector could otherwise
   // grow without bound.
   Result<void> Spend(uint64_t bytes) {
@@ -151,20 +162,28 @@ class Unpacker {
     return {};
   }
 
-  // Two weights in three bytes.
-  Result<void> Pairs12(const flatbuffers::Vector<uint8_t>& bytes, std::vector<int16_t>& weights) {
+  // The sign is the highest of 12 bits.
+  static int16_t Low12(uint64_t bits) {
+    return static_cast<int16_t>(static_cast<int64_t>(bits << 52) >> 52);
+  }
+
+  static void UnpackPairs(const flatbuffers::Vector<uint8_t>& bytes,
+                          std::vector<int16_t>& weights) {
     const size_t size = bytes.size();
-    if (size % 3 != 0) return Fail("payload: weights of 12 bits end in the middle of a pair");
     weights.resize(size / 3 * 2);
     const uint8_t* at = bytes.data();
-    for (size_t i = 0; i < weights.size(); i += 2, at += 3) {
-      const uint32_t pair =
-          at[0] | static_cast<uint32_t>(at[1]) << 8 | static_cast<uint32_t>(at[2]) << 16;
-      // The sign is the highest of 12 bits.
-      weights[i] = static_cast<int16_t>(static_cast<int32_t>(pair << 20) >> 20);
-      weights[i + 1] = static_cast<int16_t>(static_cast<int32_t>(pair << 8) >> 20);
+    size_t i = 0;
+    for (; i * 3 / 2 + 8 <= size; i += 4, at += 6) {
+      uint64_t four;
+      std::memcpy(&four, at, sizeof(four));
+      for (size_t j = 0; j < 4; ++j) weights[i + j] = Low12(four >> (12 * j));
     }
-    return {};
+    for (; i < weights.size(); i += 2, at += 3) {
+      const uint64_t pair =
+          at[0] | static_cast<uint64_t>(at[1]) << 8 | static_cast<uint64_t>(at[2]) << 16;
+      weights[i] = Low12(pair);
+      weights[i + 1] = Low12(pair >> 12);
+    }
   }
 
   Result<void> Params(const fbs::Node& node, const IntGraph& graph, IntNode& out) {
@@ -174,7 +193,16 @@ class Unpacker {
     if (stored->weights16()) {
       LICHEN_TRY_VOID(Values(stored->weights16(), p.weights));
     } else if (stored->weights12()) {
-      LICHEN_TRY_VOID(Pairs12(*stored->weights12(), p.weights));
+      const auto& bytes = *stored->weights12();
+      if (bytes.size() % 3 != 0) {
+        return Fail("payload: weights of 12 bits end in the middle of a pair");
+      }
+      LICHEN_TRY_VOID(Spend(bytes.size()));
+      if (stored->mask_block() == 0) {
+        pairs_.push_back({&bytes, &p.weights});
+      } else {
+        UnpackPairs(bytes, p.weights);
+      }
     } else {
       LICHEN_TRY_VOID(Values(stored->weights8(), p.weights));
     }
@@ -281,13 +309,15 @@ class Unpacker {
     return {};
   }
 
+  const Threads& threads_;
+  std::vector<Pairs> pairs_;  // still to unpack, into nodes that stay where they are
   uint64_t budget_bytes_;
   int64_t weights_ = 0;  // of masked layers, unpacked
 };
 
 }  // namespace
 
-Result<Model> UnpackModel(std::span<const uint8_t> payload) {
+Result<Model> UnpackModel(std::span<const uint8_t> payload, const Threads& threads) {
   LICHEN_CHECK(reinterpret_cast<uintptr_t>(payload.data()) % 16 == 0);
   if (payload.size() < 16 || payload.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {
     return Fail("payload: {} bytes are no FlatBuffers buffer", payload.size());
@@ -296,7 +326,7 @@ Result<Model> UnpackModel(std::span<const uint8_t> payload) {
   if (!fbs::VerifyModelBuffer(verifier)) {
     return Fail("payload: it is not a valid FlatBuffers buffer of schema lichen.fbs");
   }
-  return Unpacker(payload.size()).Unpack(*fbs::GetModel(payload.data()));
+  return Unpacker(payload.size(), threads).Unpack(*fbs::GetModel(payload.data()));
 }
 
 }  // namespace lichen
