@@ -293,9 +293,10 @@ TEST_F(DamagedFile, HugeSizesAllocateNothing) {
   for (const auto& [at, value] : {std::pair{8, 0x00FFFFFFu},
                                   {12, 0x00FFFFFFu},
                                   {12, 0xFFFFFFFFu},
-                                  {20, 0x03000000u},
+                                  {52, 0x03000000u},
                                   {16, 0xFFFFu}}) {
     std::vector<uint8_t> bad = bytes_;
+    if (at == 52) bad[5] |= 0x80;  // metadata
     for (int i = 0; i < 4; ++i) {
       bad[static_cast<size_t>(at + i)] = static_cast<uint8_t>(value >> (8 * i));
     }

@@ -14,9 +14,12 @@ namespace {
 constexpr uint8_t kMagic[4] = {0x89, 'L', 'I', 'C'};
 constexpr uint8_t kVersion = 1;
 constexpr uint8_t kHyperVersion = 2;
-constexpr uint64_t kFixedBytes = 64;
-constexpr uint64_t kEntryBytes = 16;
-constexpr uint64_t kHyperEntryBytes = 20;
+constexpr uint8_t kMetadataFlag = 0x80;  // beside the channels
+constexpr uint64_t kIdentityAt = 20;
+constexpr uint64_t kFixedBytes = 52;
+constexpr uint64_t kMetadataSizesBytes = 12;
+constexpr uint64_t kEntryBytes = 12;
+constexpr uint64_t kEntrySizeBytes = 4;  // of alpha, and of hyper-latents
 constexpr uint64_t kHashBytes = 8;
 constexpr uint64_t kMaxMetadataBytes = uint64_t{1} << 26;
 
@@ -39,9 +42,9 @@ struct MetadataSizes {
   uint64_t Sum() const { return icc + icc_name + exif; }
 };
 
-// The fixed part; fills everything but segments and metadata.
-Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_t> bytes,
-                                 LicHeader& header) {
+// The fixed part; fills everything but segments and metadata. Whether there is metadata.
+Result<bool> ParseFixed(const std::string& path, std::span<const uint8_t> bytes,
+                        LicHeader& header) {
   if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
     return Fail("{}: is not a .lic file (byte 0: wrong magic)", path);
   }
@@ -50,7 +53,7 @@ Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_
                 path, bytes[4], kVersion, kHyperVersion);
   }
   header.has_hyper = bytes[4] == kHyperVersion;
-  header.info.channels = bytes[5];
+  header.info.channels = bytes[5] & ~kMetadataFlag;
   header.info.bit_depth = bytes[6];
   header.downscale = bytes[7];
   header.info.width = Get<uint32_t>(bytes, 8);
@@ -64,14 +67,28 @@ Result<MetadataSizes> ParseFixed(const std::string& path, std::span<const uint8_
     return Fail("{}: byte 16: {} latent rows per segment, 1 to 65535 are allowed", path,
                 header.latent_rows_per_segment);
   }
-  std::copy_n(bytes.begin() + 32, header.model_identity.size(), header.model_identity.begin());
-  MetadataSizes sizes{Get<uint32_t>(bytes, 20), Get<uint32_t>(bytes, 24), Get<uint32_t>(bytes, 28)};
+  std::copy_n(bytes.begin() + kIdentityAt, header.model_identity.size(),
+              header.model_identity.begin());
+  return (bytes[5] & kMetadataFlag) != 0;
+}
+
+Result<MetadataSizes> ReadMetadataSizes(const InputFile& file) {
+  uint8_t bytes[kMetadataSizesBytes];
+  if (file.size_bytes() < kFixedBytes + sizeof(bytes)) {
+    return Fail("{}: the header is truncated: the file has {} bytes, {} are needed", file.path(),
+                file.size_bytes(), kFixedBytes + sizeof(bytes));
+  }
+  LICHEN_TRY_VOID(file.ReadAt(kFixedBytes, bytes));
+  const MetadataSizes sizes{Get<uint32_t>(bytes, 0), Get<uint32_t>(bytes, 4),
+                            Get<uint32_t>(bytes, 8)};
   if (sizes.Sum() > kMaxMetadataBytes) {
-    return Fail("{}: bytes 20 to 31: {} bytes of metadata, at most {} are allowed", path,
-                sizes.Sum(), kMaxMetadataBytes);
+    return Fail("{}: bytes {} to {}: {} bytes of metadata, at most {} are allowed", file.path(),
+                kFixedBytes, kFixedBytes + sizeof(bytes) - 1, sizes.Sum(), kMaxMetadataBytes);
   }
   return sizes;
 }
+
+bool HasMetadata(const ImageInfo& info) { return info.metadata != Metadata{}; }
 
 // Piece by piece: nothing of the header's size is allocated before it has proved whole.
 Result<void> CheckHeaderHash(const InputFile& file, uint64_t hash_at) {
@@ -94,7 +111,9 @@ Result<void> CheckHeaderHash(const InputFile& file, uint64_t hash_at) {
   return {};
 }
 
-uint64_t EntryBytes(bool has_hyper) { return has_hyper ? kHyperEntryBytes : kEntryBytes; }
+uint64_t EntryBytes(const ImageInfo& info, bool has_hyper) {
+  return kEntryBytes + (info.HasAlpha() ? kEntrySizeBytes : 0) + (has_hyper ? kEntrySizeBytes : 0);
+}
 
 uint64_t SegmentCount(const LicHeader& header) {
   const uint64_t rows = header.latent_rows_per_segment;
@@ -106,8 +125,10 @@ uint64_t SegmentCount(const LicHeader& header) {
 uint64_t HashBytes(std::span<const uint8_t> bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
 
 uint64_t HeaderBytes(const ImageInfo& info, uint64_t segment_count, bool has_hyper) {
-  return kFixedBytes + segment_count * EntryBytes(has_hyper) + info.metadata.icc.size() +
-         info.metadata.icc_name.size() + info.metadata.exif.size() + kHashBytes;
+  const Metadata& m = info.metadata;
+  return kFixedBytes + (HasMetadata(info) ? kMetadataSizesBytes : 0) +
+         segment_count * EntryBytes(info, has_hyper) + m.icc.size() + m.icc_name.size() +
+         m.exif.size() + kHashBytes;
 }
 
 std::vector<uint8_t> SerializeHeader(const LicHeader& header) {
@@ -115,20 +136,23 @@ std::vector<uint8_t> SerializeHeader(const LicHeader& header) {
   const Metadata& metadata = header.info.metadata;
   std::vector<uint8_t> out(kMagic, kMagic + 4);
   Put<uint8_t>(out, header.has_hyper ? kHyperVersion : kVersion);
-  Put<uint8_t>(out, static_cast<uint8_t>(header.info.channels));
+  const int flag = HasMetadata(header.info) ? kMetadataFlag : 0;
+  Put<uint8_t>(out, static_cast<uint8_t>(header.info.channels | flag));
   Put<uint8_t>(out, static_cast<uint8_t>(header.info.bit_depth));
   Put<uint8_t>(out, static_cast<uint8_t>(header.downscale));
   Put<uint32_t>(out, static_cast<uint32_t>(header.info.width));
   Put<uint32_t>(out, static_cast<uint32_t>(header.info.height));
   Put<uint32_t>(out, header.latent_rows_per_segment);
-  Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc.size()));
-  Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc_name.size()));
-  Put<uint32_t>(out, static_cast<uint32_t>(metadata.exif.size()));
   out.insert(out.end(), header.model_identity.begin(), header.model_identity.end());
+  if (flag) {
+    Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc.size()));
+    Put<uint32_t>(out, static_cast<uint32_t>(metadata.icc_name.size()));
+    Put<uint32_t>(out, static_cast<uint32_t>(metadata.exif.size()));
+  }
   for (const SegmentEntry& segment : header.segments) {
     Put<uint32_t>(out, segment.latent_bytes);
-    Put<uint32_t>(out, segment.alpha_bytes);
     Put<uint64_t>(out, segment.hash);
+    if (header.info.HasAlpha()) Put<uint32_t>(out, segment.alpha_bytes);
     if (header.has_hyper) Put<uint32_t>(out, segment.hyper_bytes);
   }
   out.insert(out.end(), metadata.icc.begin(), metadata.icc.end());
@@ -152,10 +176,15 @@ Result<LicHeader> ReadHeader(const InputFile& file) {
                 file_bytes, kFixedBytes);
   }
   LicHeader header;
-  LICHEN_TRY(const MetadataSizes sizes, ParseFixed(path, fixed, header));
+  LICHEN_TRY(const bool has_metadata, ParseFixed(path, fixed, header));
+  MetadataSizes sizes;
+  if (has_metadata) {
+    LICHEN_TRY(sizes, ReadMetadataSizes(file));
+  }
   const uint64_t segment_count = SegmentCount(header);
-  const uint64_t entry_bytes = EntryBytes(header.has_hyper);
-  header.size_bytes = kFixedBytes + segment_count * entry_bytes + sizes.Sum() + kHashBytes;
+  const uint64_t entry_bytes = EntryBytes(header.info, header.has_hyper);
+  const uint64_t table_at = kFixedBytes + (has_metadata ? kMetadataSizesBytes : 0);
+  header.size_bytes = table_at + segment_count * entry_bytes + sizes.Sum() + kHashBytes;
   if (header.size_bytes > file_bytes) {
     return Fail("{}: the header is truncated: with {} segments it has {} bytes, the file {}", path,
                 segment_count, header.size_bytes, file_bytes);
@@ -163,14 +192,16 @@ Result<LicHeader> ReadHeader(const InputFile& file) {
   LICHEN_TRY_VOID(CheckHeaderHash(file, header.size_bytes - kHashBytes));
   std::vector<uint8_t> bytes(header.size_bytes);
   LICHEN_TRY_VOID(file.ReadAt(0, bytes));
-  uint64_t at = kFixedBytes;
+  uint64_t at = table_at;
   uint64_t offset = header.size_bytes;
   for (uint64_t i = 0; i < segment_count; ++i, at += entry_bytes) {
-    const SegmentEntry entry{.latent_bytes = Get<uint32_t>(bytes, at),
-                             .alpha_bytes = Get<uint32_t>(bytes, at + 4),
-                             .hash = Get<uint64_t>(bytes, at + 8),
-                             .hyper_bytes = header.has_hyper ? Get<uint32_t>(bytes, at + 16) : 0,
-                             .offset_bytes = offset};
+    const uint64_t hyper_at = at + kEntryBytes + (header.info.HasAlpha() ? kEntrySizeBytes : 0);
+    const SegmentEntry entry{
+        .latent_bytes = Get<uint32_t>(bytes, at),
+        .alpha_bytes = header.info.HasAlpha() ? Get<uint32_t>(bytes, at + kEntryBytes) : 0,
+        .hash = Get<uint64_t>(bytes, at + 4),
+        .hyper_bytes = header.has_hyper ? Get<uint32_t>(bytes, hyper_at) : 0,
+        .offset_bytes = offset};
     offset += entry.SizeBytes();
     header.segments.push_back(entry);
   }

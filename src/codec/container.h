@@ -3,16 +3,17 @@
 // Layout, little-endian; every size is checked against the file's size before anything is allocated:
 //    0   4 bytes   magic 89 'L' 'I' 'C'
 //    4   u8        version: 1, or 2 for models with a hyper-prior and a row context
-//    5   u8        channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA
+//    5   u8        channels: 1 grey, 2 grey + alpha, 3 RGB, 4 RGBA; with bit 7 set the file holds
+//                  metadata
 //    6   u8        bit depth, 8 or 16
 //    7   u8        downscale: picture rows per latent row, 1 to 255
 //    8   u32       width        12  u32  height      1 to 2^24 pixels
 //   16   u32       latent rows per segment (the last segment may have fewer), 1 to 65535
-//   20   u32       bytes of the ICC profile           24  u32  of its name    28  u32  of Exif
-//   32  32 bytes   SHA-256 identity of the model
-//   64             segment table: per segment u32 bytes of latents, u32 bytes of alpha (0 without
-//                alpha), u64 xxHash64 of the segment, and in version 2 u32 bytes of hyper-latents
-//    .             ICC profile, its name, Exif
+//   20  32 bytes   SHA-256 identity of the model
+//   52             with metadata: u32 bytes of the ICC profile, u32 of its name, u32 of Exif
+//    .             segment table: per segment u32 bytes of latents, u64 xxHash64 of the segment, with
+//                alpha u32 bytes of alpha, and in version 2 u32 bytes of hyper-latents
+//    .             with metadata: ICC profile, its name, Exif
 //    .   u64       xxHash64 of everything before
 //    .             segments, one behind the other: alpha (lossless), hyper-latents (version 2), then
 //                  latents (entropy/rans.h)

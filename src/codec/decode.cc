@@ -59,7 +59,7 @@ class Decoder {
     const std::string& path = file_.path();
     if (header_.model_identity != codec_.Identity()) {
       return Fail(
-          "{}: byte 32: was encoded with model {}, the given model is {}; name the right "
+          "{}: byte 20: was encoded with model {}, the given model is {}; name the right "
           "one with --model",
           path, ToHex(header_.model_identity).substr(0, 16),
           ToHex(codec_.Identity()).substr(0, 16));

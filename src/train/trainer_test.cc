@@ -236,6 +236,29 @@ hard_rounding = true
 tables = true
 )";
 
+TEST_F(Training, OverfitsOnePictureWithStreamLic) {
+  PutPictures(folder_ / "one", 1, 64, 64);
+  Recipe recipe = Tiny("run");
+  recipe.model = "streamlic";
+  recipe.data.folder = folder_ / "one";
+  recipe.data.crop_px = 64;
+  recipe.data.min_short_side_px = 64;
+  recipe.data.max_short_side_px = 64;
+  recipe.network = {.width = 12, .latent_channels = 48, .hyper_channels = 12};
+  recipe.training.lambdas = {0.02};
+  recipe.training.steps = 500;
+  recipe.training.learning_rate = 3e-3;
+  recipe.training.final_learning_rate = 1e-4;
+  recipe.training.checkpoint_steps = 500;
+  recipe.training.log_steps = 50;
+  MustTrain(recipe);
+  const auto lines = StepsOfLog(folder_ / "run/log.jsonl");
+  ASSERT_EQ(lines.size(), 10U);
+  EXPECT_LT(lines.back()["loss"], lines.front()["loss"].get<double>() / 10);
+  EXPECT_GT(lines.back()["psnr"], 27);
+  EXPECT_LT(lines.back()["bpp"], 4);
+}
+
 class StagedTraining : public Training {
  protected:
   StagedTraining() {
