@@ -43,7 +43,9 @@ CLI::App* AddCommand(CLI::App& app, Invocation& invocation, const std::string& n
 void AddImportCommand(CLI::App& app, Invocation& invocation);
 void AddExportCommand(CLI::App& app, Invocation& invocation);
 void AddInfoCommand(CLI::App& app, Invocation& invocation);
+void AddCompileCommand(CLI::App& app, Invocation& invocation);
 void AddRunCommand(CLI::App& app, Invocation& invocation);
+void AddSimulateCommand(CLI::App& app, Invocation& invocation);
 void AddQuantizeCommand(CLI::App& app, Invocation& invocation);
 void AddEncodeCommand(CLI::App& app, Invocation& invocation);
 void AddDecodeCommand(CLI::App& app, Invocation& invocation);

@@ -50,6 +50,8 @@ Exit ParseAndRun(int argc, char** argv) {
   AddExportCommand(app, invocation);
   AddInfoCommand(app, invocation);
   AddRunCommand(app, invocation);
+  AddCompileCommand(app, invocation);
+  AddSimulateCommand(app, invocation);
   AddQuantizeCommand(app, invocation);
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);

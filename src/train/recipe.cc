@@ -4,11 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
-
 #include "base/files.h"
+#include "base/toml_section.h"
 
 namespace lichen {
 namespace {
@@ -18,116 +15,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMaxSteps = int64_t{1} << 40;
 
-// Reads the keys of a table, keeping the first error. What nobody asked for is unknown.
-class Section {
- public:
-  Section(const toml::table& table, std::string file, std::string name)
-      : table_(table), file_(std::move(file)), name_(std::move(name)) {}
-
-  const toml::node* Find(std::string_view key) {
-    known_.emplace_back(key);
-    return table_.get(key);
-  }
-
-  void Read(std::string_view key, int64_t& value, int64_t min, int64_t max) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const auto read = node->value_exact<int64_t>();
-    if (!read || *read < min || *read > max) {
-      return Refuse(*node, key, fmt::format("must be an integer from {} to {}", min, max));
-    }
-    value = *read;
-  }
-
-  void Read(std::string_view key, double& value, double min, double max) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const auto read = node->is_number() ? node->value<double>() : std::nullopt;
-    if (!read || !(*read >= min && *read <= max)) {
-      return Refuse(*node, key, fmt::format("must be a number from {} to {}", min, max));
-    }
-    value = *read;
-  }
-
-  void Read(std::string_view key, bool& value) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const auto read = node->value_exact<bool>();
-    if (!read) return Refuse(*node, key, "must be true or false");
-    value = *read;
-  }
-
-  void Read(std::string_view key, std::string& value) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const auto read = node->value_exact<std::string>();
-    if (!read || read->empty()) return Refuse(*node, key, "must be a text in quotes");
-    value = *read;
-  }
-
-  void Read(std::string_view key, std::vector<double>& values, double min, double max) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const toml::array* array = node->as_array();
-    if (!array || array->empty()) return Refuse(*node, key, "must be a list of numbers");
-    values.clear();
-    for (const toml::node& element : *array) {
-      const auto read = element.is_number() ? element.value<double>() : std::nullopt;
-      if (!read || !(*read >= min && *read <= max)) {
-        return Refuse(element, key, fmt::format("numbers must be from {} to {}", min, max));
-      }
-      values.push_back(*read);
-    }
-  }
-
-  void Read(std::string_view key, std::vector<std::string>& values) {
-    const toml::node* node = Find(key);
-    if (!node) return;
-    const toml::array* array = node->as_array();
-    if (!array) return Refuse(*node, key, "must be a list of texts");
-    values.clear();
-    for (const toml::node& element : *array) {
-      const auto read = element.value_exact<std::string>();
-      if (!read || read->empty()) return Refuse(element, key, "must be texts in quotes");
-      values.push_back(*read);
-    }
-  }
-
-  void Refuse(const toml::node& node, std::string_view key, std::string_view reason) {
-    RefuseLine(node.source().begin.line, key, reason);
-  }
-
-  void Missing(std::string_view key) { RefuseLine(table_.source().begin.line, key, "is missing"); }
-
-  Result<void> Finish() {
-    for (const auto& [key, node] : table_) {
-      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
-      RefuseLine(key.source().begin.line, key.str(),
-                 fmt::format("unknown key; known are {}", fmt::join(known_, ", ")));
-      break;
-    }
-    if (error_) return tl::unexpected<Error>(*error_);
-    return {};
-  }
-
- private:
-  void RefuseLine(uint32_t line, std::string_view key, std::string_view reason) {
-    if (error_) return;
-    const std::string place = name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
-    error_ = Error{Error::Kind::kBadInput,
-                   fmt::format("{}: line {}: {}: {}", file_, std::max(line, 1U), place, reason)};
-  }
-
-  const toml::table& table_;
-  std::string file_;
-  std::string name_;
-  std::vector<std::string> known_;
-  std::optional<Error> error_;
-};
-
 Result<void> ReadNetwork(const toml::table& table, const std::string& file, bool is_streamlic,
                          NetworkRecipe& n) {
-  Section s(table, file, "network");
+  TomlSection s(table, file, "network");
   s.Read("width", n.width, 1, 1024);
   s.Read("latent_channels", n.latent_channels, 1, 1024);
   if (is_streamlic) {
@@ -145,7 +35,7 @@ Result<void> ReadNetwork(const toml::table& table, const std::string& file, bool
 
 Result<void> ReadData(const toml::table& table, const std::string& file, const fs::path& base,
                       const fs::path& overriding, DataRecipe& d) {
-  Section s(table, file, "data");
+  TomlSection s(table, file, "data");
   std::string folder;
   s.Read("folder", folder);
   s.Read("crop_px", d.crop_px, 16, 4096);
@@ -180,7 +70,7 @@ Result<void> ReadData(const toml::table& table, const std::string& file, const f
 }
 
 // Keys that [training] and a [[stage]] share; a stage's replace those of [training].
-void ReadSchedule(Section& s, const fs::path& base, TrainingRecipe& t) {
+void ReadSchedule(TomlSection& s, const fs::path& base, TrainingRecipe& t) {
   std::string start_from;
   s.Read("lambdas", t.lambdas, 1e-9, 1e6);
   s.Read("balanced", t.is_balanced);
@@ -213,7 +103,7 @@ void ReadSchedule(Section& s, const fs::path& base, TrainingRecipe& t) {
 
 Result<void> ReadTraining(const toml::table& table, const std::string& file, const fs::path& base,
                           TrainingRecipe& t) {
-  Section s(table, file, "training");
+  TomlSection s(table, file, "training");
   ReadSchedule(s, base, t);
   if (t.lambdas.empty()) s.Missing("lambdas");
   return s.Finish();
@@ -222,7 +112,7 @@ Result<void> ReadTraining(const toml::table& table, const std::string& file, con
 // `earlier` are the stages before it; a stage begins with the weights of the one that it comes after.
 Result<Recipe> ReadStage(const toml::table& table, const std::string& file, const fs::path& base,
                          const Recipe& common, const std::vector<Recipe>& earlier) {
-  Section s(table, file, "stage");
+  TomlSection s(table, file, "stage");
   Recipe stage = common;
   TrainingRecipe& t = stage.training;
   StageSwitches& w = stage.switches;
@@ -357,7 +247,7 @@ Result<std::vector<Recipe>> ReadRecipe(const fs::path& path, const RecipeOverrid
   const toml::table& root = parsed.table();
   const fs::path base = path.parent_path();
   Recipe recipe;
-  Section s(root, file, "");
+  TomlSection s(root, file, "");
   s.Read("model", recipe.model);
   std::string output;
   s.Read("output", output);

@@ -1,0 +1,54 @@
+// A tile engine's parameters: the array, its buffers and its ports.
+//
+// Contract: docs/tile.md gives their meaning. A design file is TOML with these keys; unknown keys
+// are errors. CheckDesign() accepts what the generator can build.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace lichen::tile {
+
+struct Design {
+  std::string name;
+  int64_t pif = 4;   // input elements of a pixel per cycle
+  int64_t pof = 16;  // output channels per cycle
+  int64_t poy = 1;   // output rows and columns per cycle
+  int64_t pox = 16;
+  int64_t operand_bits = 16;  // 16, or 8: two products per DSP
+  int64_t epilogue_lanes = 8;
+  int64_t input_buffer_words = 4096;      // of pif elements, in each of poy * pox banks
+  int64_t weight_buffer_words = 8192;     // of pif * pof weights
+  int64_t parameter_buffer_words = 64;    // of pof records
+  int64_t middle_buffer_words = 2048;     // of epilogue_lanes elements, in each bank
+  int64_t output_buffer_words = 16384;    // of epilogue_lanes elements
+  int64_t dma_ports = 4;
+  int64_t dma_bits = 128;
+  double clock_mhz = 200;
+  // Pinned tile sizes; 0: the compiler chooses.
+  int64_t tile_rows = 0;     // Tr, output rows
+  int64_t tile_columns = 0;  // Tc, output columns
+  int64_t tile_inputs = 0;   // Tif, input channels: all (this engine keeps them together) or 0
+  int64_t tile_outputs = 0;  // Tof, output channels whose weights are held together
+
+  int64_t ElementBytes() const { return operand_bits / 8; }
+  int64_t PixelLanes() const { return poy * pox; }
+  int64_t MacsPerCycle() const { return pif * pof * poy * pox; }
+  int64_t WeightWordBytes() const { return pif * pof * ElementBytes(); }
+  int64_t ParameterWordBytes() const { return pof * 16; }
+  bool operator==(const Design&) const = default;
+};
+
+// What the generator cannot build, or nothing.
+Result<void> CheckDesign(const Design& design);
+
+// Errors name the file, line and key.
+Result<Design> LoadDesign(const std::filesystem::path& path);
+Result<Design> ParseDesign(std::string_view text, const std::string& place);
+std::string ToToml(const Design& design);
+
+}  // namespace lichen::tile

@@ -1,0 +1,116 @@
+#include "accel/tile/estimate.h"
+
+#include <algorithm>
+
+namespace lichen::tile {
+namespace {
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Of the input that a tile's row or column range covers, summed over the tiles of one axis.
+int64_t CoveredInput(const Axis& axis, int64_t tiles, int64_t tile, int64_t span) {
+  int64_t sum = 0;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t first = t * tile * axis.stride - axis.pad;
+    sum += std::max<int64_t>(
+        0, std::min(first + span, axis.input) - std::max<int64_t>(first, 0));
+  }
+  return sum;
+}
+
+// pJ per multiply-accumulate with its share of registers and buffer reads, 16 nm: an assumption in
+// the range of published figures for UltraScale+ DSPs (2 to 6 pJ).
+constexpr double kMacPj16 = 4.0;
+constexpr double kMacPj8 = 1.6;
+
+}  // namespace
+
+int64_t Bram36(int64_t words, int64_t width_bits) {
+  constexpr struct {
+    int64_t width;
+    int64_t depth;
+  } kShapes[] = {{72, 512}, {36, 1024}, {18, 2048}, {9, 4096}, {4, 8192}, {2, 16384}, {1, 32768}};
+  int64_t best = INT64_MAX;
+  for (const auto& shape : kShapes) {
+    best = std::min(best, CeilDiv(width_bits, shape.width) * CeilDiv(words, shape.depth));
+  }
+  return best;
+}
+
+Resources EstimateResources(const Design& d) {
+  const int64_t element_bits = 8 * d.ElementBytes();
+  const int64_t macs = d.MacsPerCycle();
+  Resources r;
+  // The requantisers of a lane multiply 48 by 18 bits (2 DSP), its norm 16 by 25 bits (1) and again
+  // 48 by 18.
+  constexpr int64_t kDspPerEpilogueLane = 5;
+  r.dsp = (d.operand_bits == 8 ? macs / 2 : macs) + kDspPerEpilogueLane * d.epilogue_lanes;
+  r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * element_bits) +
+             Bram36(d.weight_buffer_words, d.pif * d.pof * element_bits) +
+             d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * element_bits) +
+             Bram36(d.output_buffer_words, d.epilogue_lanes * element_bits) +
+             Bram36(d.parameter_buffer_words, d.pof * 128);
+  // Not calibrated with synthesis yet: shadow registers of the sums (48 bit for each pixel and
+  // output lane), rotators of the banks, dividers (26 stages of 50 bit per lane), DMA and control.
+  const int64_t sums = d.PixelLanes() * d.pof * 48;
+  const int64_t rotator = d.PixelLanes() * d.pif * element_bits;
+  r.ff = sums + 4 * rotator + d.epilogue_lanes * 26 * 100 + 12000;
+  r.lut = sums / 2 + 3 * rotator + d.epilogue_lanes * 26 * 60 + 12000;
+  return r;
+}
+
+int64_t LayerBytes(const Layer& layer, const Mapping& m, const Design& d) {
+  const int64_t bytes = d.ElementBytes();
+  const int64_t rows = CoveredInput(layer.y, m.tiles_y, m.tile_rows, m.input_rows);
+  const Axis folded{.input = m.is_folded ? CeilDiv(layer.x.input * m.pixel_elements, d.pif)
+                                         : layer.x.input,
+                    .output = 0,
+                    .taps = 0,
+                    .stride = m.stride_x,
+                    .pad = m.pad_x,
+                    .phases = 1,
+                    .phase = {},
+                    .order = {}};
+  const int64_t pixels = CoveredInput(folded, m.tiles_x, m.tile_columns, m.input_pixels);
+  return rows * pixels * m.chunks * d.pif * bytes +
+         layer.y.output * layer.x.output * m.lane_channels * bytes +
+         m.weight_words * d.WeightWordBytes() + m.parameter_words * d.ParameterWordBytes();
+}
+
+Estimate EstimatePlan(const Plan& plan) {
+  const Design& d = plan.design;
+  Estimate e;
+  double energy_pj = 0;
+  const double bytes_per_cycle =
+      std::min(plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 /
+                   d.clock_mhz,
+               static_cast<double>(d.dma_bits) / 8 * 2);
+  for (const PlannedLayer& planned : plan.layers) {
+    const Mapping& m = planned.mapping;
+    const int64_t tiles = m.tiles_y * m.tiles_x;
+    LayerEstimate layer{.name = planned.layer.name,
+                        .cycles = 0,
+                        .bound = "MAC",
+                        .macs = planned.layer.macs,
+                        .dram_bytes = LayerBytes(planned.layer, m, d)};
+    const int64_t array = tiles * TileSteps(m, d);
+    const auto dram =
+        static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
+    const int64_t load = tiles * m.input_rows * m.input_pixels * m.chunks;
+    const int64_t store = tiles * m.output_words;
+    layer.cycles = std::max({array, dram, load, store});
+    if (layer.cycles != array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";
+    // The first tile's load and the last one's store are beside nothing.
+    layer.cycles += m.input_rows * m.input_pixels * m.chunks + m.output_words;
+    e.cycles += layer.cycles;
+    e.dram_bytes += layer.dram_bytes;
+    energy_pj += static_cast<double>(layer.macs) * (d.operand_bits == 8 ? kMacPj8 : kMacPj16) +
+                 8.0 * static_cast<double>(layer.dram_bytes) * plan.board.memory.energy_pj_per_bit;
+    e.layers.push_back(std::move(layer));
+  }
+  e.resources = EstimateResources(d);
+  e.energy_mj = energy_pj * 1e-9;
+  return e;
+}
+
+}  // namespace lichen::tile
