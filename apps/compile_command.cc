@@ -98,9 +98,10 @@ Result<Exit> RunCompile(const Options& o, const CommonOptions& common) {
 
 void AddCompileCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "compile", "Compile a network for an accelerator design, picture size and board",
-      [options](const CommonOptions& common) { return RunCompile(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "compile",
+                 "Compile a network for an accelerator design, picture size and board",
+                 [options](const CommonOptions& common) { return RunCompile(*options, common); });
   command->add_option("MODEL", options->model, "An integer .lichen model")->required();
   command->add_option("--family", options->family, "Hardware family: tile")->capture_default_str();
   command->add_option("--design", options->design, "The design")->type_name("D.toml")->required();

@@ -53,10 +53,10 @@ Result<Exit> RunSimulate(const Options& o, const CommonOptions& common) {
   }
   LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
-  LICHEN_TRY(const tile::Trace trace,
-             tile::SimulateTime(plan, o.memory == "ideal"
-                                          ? tile::IdealMemory()
-                                          : tile::BoardMemory(plan.board, plan.design)));
+  LICHEN_TRY(
+      const tile::Trace trace,
+      tile::SimulateTime(plan, o.memory == "ideal" ? tile::IdealMemory()
+                                                   : tile::BoardMemory(plan.board, plan.design)));
   std::optional<Comparison> comparison;
   if (!o.image.empty()) {
     ProgressLine progress("computing");
@@ -87,13 +87,12 @@ Result<Exit> RunSimulate(const Options& o, const CommonOptions& common) {
     Table table{.header = {"layer", "tile", "cycles", "ms", "busy", "bound", "DRAM MB"},
                 .rows = {}};
     for (const tile::LayerTrace& layer : trace.layers) {
-      const double useful = static_cast<double>(layer.macs) /
-                            (static_cast<double>(layer.cycles) *
-                             static_cast<double>(plan.design.MacsPerCycle()));
+      const double useful =
+          static_cast<double>(layer.macs) /
+          (static_cast<double>(layer.cycles) * static_cast<double>(plan.design.MacsPerCycle()));
       table.rows.push_back(
           {layer.name, layer.tile, fmt::format("{}", layer.cycles),
-           fmt::format("{:.2f}",
-                       static_cast<double>(layer.cycles) / (plan.design.clock_mhz * 1e3)),
+           fmt::format("{:.2f}", static_cast<double>(layer.cycles) / (plan.design.clock_mhz * 1e3)),
            fmt::format("{:.1f} %", 100 * useful), layer.bound,
            fmt::format("{:.1f}", static_cast<double>(layer.dram_bytes) / 1e6)});
     }
@@ -119,7 +118,8 @@ void AddSimulateCommand(CLI::App& app, Invocation& invocation) {
       "Simulate a plan: its cycles with DRAM behind the ports, and whether its values are right",
       [options](const CommonOptions& common) { return RunSimulate(*options, common); });
   command->add_option("PLAN", options->plan, "What `lichen compile` wrote")->required();
-  command->add_option("--image", options->image, "Also compute this picture, and compare every layer")
+  command
+      ->add_option("--image", options->image, "Also compute this picture, and compare every layer")
       ->type_name("IN.png");
   command->add_option("--memory", options->memory, "ideal, or ddr4: the board's memory")
       ->capture_default_str();

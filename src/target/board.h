@@ -18,8 +18,8 @@ struct MemoryModel {
   double peak_gbyte_per_s = 0;  // 10^9 bytes, all ports together
   int64_t ports = 0;
   int64_t port_bits = 0;
-  double latency_ns = 0;     // from a read's address to its first beat, unloaded
-  double efficiency = 1;     // of the peak that long bursts reach
+  double latency_ns = 0;  // from a read's address to its first beat, unloaded
+  double efficiency = 1;  // of the peak that long bursts reach
   double energy_pj_per_bit = 0;
 };
 

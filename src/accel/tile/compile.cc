@@ -257,27 +257,24 @@ class Emitter {
     const int64_t pixel_words = m.lane_count / design_.epilogue_lanes;
     const int64_t run = layer.x.phases * m.lane_channels;
     const int64_t first_x = tx * m.tile_columns * layer.x.phases;
-    const int64_t columns =
-        std::min(m.tile_columns * layer.x.phases, tensor.width - first_x);
+    const int64_t columns = std::min(m.tile_columns * layer.x.phases, tensor.width - first_x);
     std::vector<Store> list;
     for (size_t rank = 0; rank < layer.y.order.size(); ++rank) {
       const int64_t first_y = ty * m.tile_rows * layer.y.phases + layer.y.order[rank];
       if (first_y >= tensor.height) continue;
-      const int64_t rows =
-          std::min(m.tile_rows, CeilDiv(tensor.height - first_y, layer.y.phases));
-      list.push_back(
-          {.sync = {},
-           .address_bytes = static_cast<uint64_t>(
-               tensor.address_bytes + first_y * tensor.row_stride_bytes +
-               first_x * tensor.pixel_elements * design_.ElementBytes()),
-           .row_stride_bytes = U(layer.y.phases * tensor.row_stride_bytes),
-           .rows = U(rows),
-           .run = U(run),
-           .first = U(static_cast<int64_t>(rank) * run),
-           .valid_elements = U(columns * tensor.pixel_elements),
-           .base = U(base),
-           .row_pitch = U(m.tile_columns * pixel_words),
-           .column_pitch = U(pixel_words)});
+      const int64_t rows = std::min(m.tile_rows, CeilDiv(tensor.height - first_y, layer.y.phases));
+      list.push_back({.sync = {},
+                      .address_bytes = static_cast<uint64_t>(
+                          tensor.address_bytes + first_y * tensor.row_stride_bytes +
+                          first_x * tensor.pixel_elements * design_.ElementBytes()),
+                      .row_stride_bytes = U(layer.y.phases * tensor.row_stride_bytes),
+                      .rows = U(rows),
+                      .run = U(run),
+                      .first = U(static_cast<int64_t>(rank) * run),
+                      .valid_elements = U(columns * tensor.pixel_elements),
+                      .base = U(base),
+                      .row_pitch = U(m.tile_columns * pixel_words),
+                      .column_pitch = U(pixel_words)});
     }
     return list;
   }
@@ -352,8 +349,7 @@ int64_t PlaceTensors(Plan& plan, int64_t first_byte) {
       is_moved = false;
       for (const Life& other : placed) {
         const TensorPlace& o = plan.tensors[other.tensor];
-        const int64_t o_end =
-            o.address_bytes + RoundUp(o.height * o.row_stride_bytes, 4096);
+        const int64_t o_end = o.address_bytes + RoundUp(o.height * o.row_stride_bytes, 4096);
         const bool overlaps_time = life.begin <= other.end && other.begin <= life.end;
         if (overlaps_time && at < o_end && o.address_bytes < at + bytes) {
           at = o_end;
@@ -411,8 +407,7 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
     const auto from = std::ranges::find(plan.tensors, layer.input, &TensorPlace::tensor);
     if (from == plan.tensors.end()) return Fail("{}: its input is inside another layer", place);
     const auto input = static_cast<size_t>(from - plan.tensors.begin());
-    MappingChoice choice =
-        ChooseMapping(layer, design, stride(layer.input), stride(layer.output));
+    MappingChoice choice = ChooseMapping(layer, design, stride(layer.input), stride(layer.output));
     if (!choice.fit.ok) {
       compiled.fit = {false, fmt::format("{}: {}", place, choice.fit.reason)};
       return compiled;
@@ -456,8 +451,8 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
       return compiled;
     }
     const EncodedInstruction bytes = Encode(plan.program[i]);
-    std::copy(bytes.begin(), bytes.end(), plan.constants.begin() + static_cast<int64_t>(
-                                              i * kInstructionBytes));
+    std::copy(bytes.begin(), bytes.end(),
+              plan.constants.begin() + static_cast<int64_t>(i * kInstructionBytes));
   }
   return compiled;
 }

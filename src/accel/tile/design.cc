@@ -14,12 +14,16 @@ bool IsPowerOfTwo(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 }  // namespace
 
 Result<void> CheckDesign(const Design& d) {
-  for (const auto& [name, value] : {std::pair{"pif", d.pif}, {"pof", d.pof}, {"poy", d.poy},
-                                    {"pox", d.pox}, {"epilogue_lanes", d.epilogue_lanes}}) {
+  for (const auto& [name, value] : {std::pair{"pif", d.pif},
+                                    {"pof", d.pof},
+                                    {"poy", d.poy},
+                                    {"pox", d.pox},
+                                    {"epilogue_lanes", d.epilogue_lanes}}) {
     if (!IsPowerOfTwo(value) || value > 256) {
       return Fail("{} is {}: must be a power of two up to 256", name, value);
     }
   }
+  if (d.pof < 2) return Fail("pof is 1: must be at least 2");
   if (d.operand_bits != 16 && d.operand_bits != 8) {
     return Fail("operand_bits is {}: must be 16 or 8", d.operand_bits);
   }
@@ -96,16 +100,23 @@ Result<Design> LoadDesign(const std::filesystem::path& path) {
 
 std::string ToToml(const Design& d) {
   std::string text = fmt::format("family = \"tile\"\nname = \"{}\"\n", d.name);
-  for (const auto& [key, value] :
-       {std::pair{"pif", d.pif}, {"pof", d.pof}, {"poy", d.poy}, {"pox", d.pox},
-        {"operand_bits", d.operand_bits}, {"epilogue_lanes", d.epilogue_lanes},
-        {"input_buffer_words", d.input_buffer_words},
-        {"weight_buffer_words", d.weight_buffer_words},
-        {"parameter_buffer_words", d.parameter_buffer_words},
-        {"middle_buffer_words", d.middle_buffer_words},
-        {"output_buffer_words", d.output_buffer_words}, {"dma_ports", d.dma_ports},
-        {"dma_bits", d.dma_bits}, {"tile_rows", d.tile_rows}, {"tile_columns", d.tile_columns},
-        {"tile_inputs", d.tile_inputs}, {"tile_outputs", d.tile_outputs}}) {
+  for (const auto& [key, value] : {std::pair{"pif", d.pif},
+                                   {"pof", d.pof},
+                                   {"poy", d.poy},
+                                   {"pox", d.pox},
+                                   {"operand_bits", d.operand_bits},
+                                   {"epilogue_lanes", d.epilogue_lanes},
+                                   {"input_buffer_words", d.input_buffer_words},
+                                   {"weight_buffer_words", d.weight_buffer_words},
+                                   {"parameter_buffer_words", d.parameter_buffer_words},
+                                   {"middle_buffer_words", d.middle_buffer_words},
+                                   {"output_buffer_words", d.output_buffer_words},
+                                   {"dma_ports", d.dma_ports},
+                                   {"dma_bits", d.dma_bits},
+                                   {"tile_rows", d.tile_rows},
+                                   {"tile_columns", d.tile_columns},
+                                   {"tile_inputs", d.tile_inputs},
+                                   {"tile_outputs", d.tile_outputs}}) {
     text += fmt::format("{} = {}\n", key, value);
   }
   return text + fmt::format("clock_mhz = {}\n", d.clock_mhz);

@@ -21,11 +21,11 @@ struct Design {
   int64_t pox = 16;
   int64_t operand_bits = 16;  // 16, or 8: two products per DSP
   int64_t epilogue_lanes = 8;
-  int64_t input_buffer_words = 4096;      // of pif elements, in each of poy * pox banks
-  int64_t weight_buffer_words = 8192;     // of pif * pof weights
-  int64_t parameter_buffer_words = 64;    // of pof records
-  int64_t middle_buffer_words = 2048;     // of epilogue_lanes elements, in each bank
-  int64_t output_buffer_words = 16384;    // of epilogue_lanes elements
+  int64_t input_buffer_words = 4096;    // of pif elements, in each of poy * pox banks
+  int64_t weight_buffer_words = 8192;   // of pif * pof weights
+  int64_t parameter_buffer_words = 64;  // of pof records
+  int64_t middle_buffer_words = 2048;   // of epilogue_lanes elements, in each bank
+  int64_t output_buffer_words = 16384;  // of epilogue_lanes elements
   int64_t dma_ports = 4;
   int64_t dma_bits = 128;
   double clock_mhz = 200;

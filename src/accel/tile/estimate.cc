@@ -12,8 +12,7 @@ int64_t CoveredInput(const Axis& axis, int64_t tiles, int64_t tile, int64_t span
   int64_t sum = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t first = t * tile * axis.stride - axis.pad;
-    sum += std::max<int64_t>(
-        0, std::min(first + span, axis.input) - std::max<int64_t>(first, 0));
+    sum += std::max<int64_t>(0, std::min(first + span, axis.input) - std::max<int64_t>(first, 0));
   }
   return sum;
 }
@@ -62,15 +61,15 @@ Resources EstimateResources(const Design& d) {
 int64_t LayerBytes(const Layer& layer, const Mapping& m, const Design& d) {
   const int64_t bytes = d.ElementBytes();
   const int64_t rows = CoveredInput(layer.y, m.tiles_y, m.tile_rows, m.input_rows);
-  const Axis folded{.input = m.is_folded ? CeilDiv(layer.x.input * m.pixel_elements, d.pif)
-                                         : layer.x.input,
-                    .output = 0,
-                    .taps = 0,
-                    .stride = m.stride_x,
-                    .pad = m.pad_x,
-                    .phases = 1,
-                    .phase = {},
-                    .order = {}};
+  const Axis folded{
+      .input = m.is_folded ? CeilDiv(layer.x.input * m.pixel_elements, d.pif) : layer.x.input,
+      .output = 0,
+      .taps = 0,
+      .stride = m.stride_x,
+      .pad = m.pad_x,
+      .phases = 1,
+      .phase = {},
+      .order = {}};
   const int64_t pixels = CoveredInput(folded, m.tiles_x, m.tile_columns, m.input_pixels);
   return rows * pixels * m.chunks * d.pif * bytes +
          layer.y.output * layer.x.output * m.lane_channels * bytes +
@@ -81,10 +80,9 @@ Estimate EstimatePlan(const Plan& plan) {
   const Design& d = plan.design;
   Estimate e;
   double energy_pj = 0;
-  const double bytes_per_cycle =
-      std::min(plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 /
-                   d.clock_mhz,
-               static_cast<double>(d.dma_bits) / 8 * 2);
+  const double bytes_per_cycle = std::min(
+      plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 / d.clock_mhz,
+      static_cast<double>(d.dma_bits) / 8 * 2);
   for (const PlannedLayer& planned : plan.layers) {
     const Mapping& m = planned.mapping;
     const int64_t tiles = m.tiles_y * m.tiles_x;
@@ -93,9 +91,8 @@ Estimate EstimatePlan(const Plan& plan) {
                         .bound = "MAC",
                         .macs = planned.layer.macs,
                         .dram_bytes = LayerBytes(planned.layer, m, d)};
-    const int64_t array = tiles * TileSteps(m, d);
-    const auto dram =
-        static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
+    const int64_t array = tiles * TileCycles(m, d);
+    const auto dram = static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
     const int64_t load = tiles * m.input_rows * m.input_pixels * m.chunks;
     const int64_t store = tiles * m.output_words;
     layer.cycles = std::max({array, dram, load, store});

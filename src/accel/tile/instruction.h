@@ -32,7 +32,7 @@ inline constexpr int kTokenCount = 7;
 constexpr uint32_t Bit(Token token) { return 1U << static_cast<int>(token); }
 
 struct Sync {
-  uint32_t wait = 0;    // bits of Token
+  uint32_t wait = 0;  // bits of Token
   uint32_t signal = 0;
   bool operator==(const Sync&) const = default;
 };

@@ -15,7 +15,8 @@ size_t Words(int64_t words, int64_t banks, int64_t elements) {
 }
 
 // sums[l] += sum over i of x[i] * w[i][l].
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #endif
 void AddProducts(const int16_t* x, const int16_t* w, int64_t inputs, int64_t lanes,
@@ -68,18 +69,17 @@ Result<void> Machine::Run(const Load& i) {
       return Fail("row {} lies outside of memory", r);
     }
     const int64_t bank_y = r / i.stride_y % design_.poy;
-    const int64_t row_word = i.base + (r / (i.stride_y * design_.poy) * i.stride_y +
-                                       r % i.stride_y) * i.row_pitch;
+    const int64_t row_word =
+        i.base + (r / (i.stride_y * design_.poy) * i.stride_y + r % i.stride_y) * i.row_pitch;
     for (uint32_t w = 0; w < i.row_words; ++w) {
       const int64_t p = w / i.chunks;
       const int64_t bank = bank_y * design_.pox + p / i.stride_x % design_.pox;
-      const int64_t word = row_word +
-                           (p / (i.stride_x * design_.pox) * i.stride_x + p % i.stride_x) *
-                               i.chunks +
-                           w % i.chunks;
+      const int64_t word =
+          row_word + (p / (i.stride_x * design_.pox) * i.stride_x + p % i.stride_x) * i.chunks +
+          w % i.chunks;
       if (word >= design_.input_buffer_words) return Fail("word {} of a bank exceeds it", word);
-      int16_t* out = &input_[static_cast<size_t>((bank * design_.input_buffer_words + word) *
-                                                 lanes_in)];
+      int16_t* out =
+          &input_[static_cast<size_t>((bank * design_.input_buffer_words + word) * lanes_in)];
       const int64_t first = (int64_t{w} - i.left_words) * lanes_in;
       for (int64_t e = 0; e < lanes_in; ++e) {
         const bool is_in = is_valid && first + e >= 0 && first + e < i.valid_elements;
@@ -92,10 +92,8 @@ Result<void> Machine::Run(const Load& i) {
 
 Result<void> Machine::Run(const Weight& i) {
   const bool is_weights = i.target == WeightTarget::kWeights;
-  const int64_t word_bytes =
-      is_weights ? design_.WeightWordBytes() : design_.ParameterWordBytes();
-  const int64_t depth =
-      is_weights ? design_.weight_buffer_words : design_.parameter_buffer_words;
+  const int64_t word_bytes = is_weights ? design_.WeightWordBytes() : design_.ParameterWordBytes();
+  const int64_t depth = is_weights ? design_.weight_buffer_words : design_.parameter_buffer_words;
   if (int64_t{i.base} + i.words > depth) return Fail("the words exceed the buffer");
   const uint64_t bytes = uint64_t{i.words} * static_cast<uint64_t>(word_bytes);
   if (i.address_bytes % 16 != 0 || i.address_bytes + bytes > memory_.size()) {
@@ -177,9 +175,9 @@ Result<void> Machine::Accumulate(const Compute& i, int64_t row_group, int64_t co
         const int64_t y = row_group * design_.poy + p / design_.pox + ty / i.stride_y;
         const int64_t x = column_group * design_.pox + p % design_.pox + tx / i.stride_x;
         const int64_t bank = y % design_.poy * design_.pox + x % design_.pox;
-        const int64_t word =
-            i.source_base + (y / design_.poy * i.stride_y + ty % i.stride_y) * i.source_pitch +
-            (x / design_.pox * i.stride_x + tx % i.stride_x) * i.pixel_words;
+        const int64_t word = i.source_base +
+                             (y / design_.poy * i.stride_y + ty % i.stride_y) * i.source_pitch +
+                             (x / design_.pox * i.stride_x + tx % i.stride_x) * i.pixel_words;
         if (word + i.chunks > design_.input_buffer_words) {
           return Fail("reads beyond the input buffer");
         }
@@ -203,7 +201,8 @@ Result<void> Machine::Finish(const Compute& i, int64_t row_group, int64_t column
   };
   const RequantConstants first = ReadConstants(record(i.parameter_base, 0));
   const RequantConstants second = ReadConstants(record(i.parameter_base, 1));
-  const int64_t group_word = i.parameter_base + 1 + (i.parameter_group + lane_group) * (has_norm ? 2 : 1);
+  const int64_t group_word =
+      i.parameter_base + 1 + (i.parameter_group + lane_group) * (has_norm ? 2 : 1);
   const int64_t pixel_group = row_group * i.column_groups + column_group;
   for (int64_t l = 0; l < lanes; ++l) {
     const Requant sum_requant = MakeRequant(ReadRecord(record(group_word, l)), first);
@@ -211,8 +210,7 @@ Result<void> Machine::Finish(const Compute& i, int64_t row_group, int64_t column
         has_norm ? MakeRequant(ReadRecord(record(group_word + 1, l)), second) : Requant{};
     const int64_t lane_word = (lane_group * lanes + l) / per_word;
     for (int64_t p = 0; p < design_.PixelLanes(); ++p) {
-      int64_t value =
-          Requantise(sums_[static_cast<size_t>(p * lanes + l)], sum_requant);
+      int64_t value = Requantise(sums_[static_cast<size_t>(p * lanes + l)], sum_requant);
       if (has_norm) {
         const int64_t word = i.source_base + pixel_group * i.source_pitch + lane_word;
         if (word >= design_.middle_buffer_words) return Fail("reads beyond the middle buffer");
@@ -234,8 +232,7 @@ Result<void> Machine::Finish(const Compute& i, int64_t row_group, int64_t column
         const int64_t word =
             i.target_base + y * i.target_row_pitch + x * i.target_pitch + lane_word;
         if (word >= design_.output_buffer_words) return Fail("writes beyond the output buffer");
-        output_[static_cast<size_t>(word * per_word + l % per_word)] =
-            static_cast<int16_t>(value);
+        output_[static_cast<size_t>(word * per_word + l % per_word)] = static_cast<int16_t>(value);
       }
     }
   }
@@ -252,8 +249,8 @@ Result<void> Machine::Run(const Store& i) {
     }
     for (int64_t n = 0; n < i.valid_elements; ++n, at += bytes) {
       const int64_t element = i.first + n % i.run;
-      const int64_t word = i.base + r * i.row_pitch + n / i.run * i.column_pitch +
-                           element / design_.epilogue_lanes;
+      const int64_t word =
+          i.base + r * i.row_pitch + n / i.run * i.column_pitch + element / design_.epilogue_lanes;
       if (word >= design_.output_buffer_words) return Fail("reads beyond the output buffer");
       const int16_t value = output_[static_cast<size_t>(word * design_.epilogue_lanes +
                                                         element % design_.epilogue_lanes)];

@@ -40,14 +40,16 @@ Pass GroupPass(const Layer& layer, const Mapping& m, const Design& design, int64
     return pass;
   }
   int64_t y0 = layer.y.taps, y1 = -1, x0 = layer.x.taps, x1 = -1;
-  const int64_t end = std::min((group + 1) * design.pof,
-                               layer.y.phases * layer.x.phases * m.lane_channels);
+  const int64_t end =
+      std::min((group + 1) * design.pof, layer.y.phases * layer.x.phases * m.lane_channels);
   for (int64_t lane = group * design.pof; lane < end; ++lane) {
     const int64_t phase = lane / m.lane_channels;
-    const auto& py = layer.y.phase[static_cast<size_t>(
-        layer.y.order[static_cast<size_t>(phase / layer.x.phases)])];
-    const auto& px = layer.x.phase[static_cast<size_t>(
-        layer.x.order[static_cast<size_t>(phase % layer.x.phases)])];
+    const auto& py =
+        layer.y
+            .phase[static_cast<size_t>(layer.y.order[static_cast<size_t>(phase / layer.x.phases)])];
+    const auto& px =
+        layer.x
+            .phase[static_cast<size_t>(layer.x.order[static_cast<size_t>(phase % layer.x.phases)])];
     y0 = std::min(y0, py.first_tap);
     y1 = std::max(y1, py.last_tap);
     x0 = std::min(x0, px.first_tap);
@@ -109,8 +111,7 @@ void SizeTile(const Layer& layer, const Design& design, int64_t row_groups, int6
   m.input_rows = (m.tile_rows - 1) * layer.y.stride + layer.y.taps;
   m.input_pixels = (m.tile_columns - 1) * m.stride_x + m.taps_x;
   m.row_pitch = CeilDiv(m.input_pixels, m.stride_x * design.pox) * m.stride_x * m.chunks;
-  m.input_words =
-      CeilDiv(m.input_rows, layer.y.stride * design.poy) * layer.y.stride * m.row_pitch;
+  m.input_words = CeilDiv(m.input_rows, layer.y.stride * design.poy) * layer.y.stride * m.row_pitch;
   const int64_t pixel_words = m.lane_count / design.epilogue_lanes;
   m.middle_words = layer.norm ? row_groups * column_groups * pixel_words : 0;
   m.output_words = m.tile_rows * m.tile_columns * pixel_words;
@@ -139,7 +140,7 @@ Fit FitBuffers(const Mapping& m, const Design& d) {
 // Of the whole layer: the slowest of array, load and store, with the first load and last store.
 int64_t EstimateCycles(const Layer& layer, const Mapping& m, const Design& d) {
   const int64_t tiles = m.tiles_y * m.tiles_x;
-  const int64_t compute = TileSteps(m, d);
+  const int64_t compute = TileCycles(m, d);
   const int64_t beat_elements = d.dma_bits / 8 / d.ElementBytes();
   const int64_t load = m.input_rows * std::max(m.input_pixels * m.chunks,
                                                m.input_pixels * m.chunks * d.pif / beat_elements);
@@ -153,8 +154,7 @@ int64_t EstimateCycles(const Layer& layer, const Mapping& m, const Design& d) {
 }  // namespace
 
 int64_t InputStride(const Layer& layer, const Design& design) {
-  return CanFold(layer, design) ? layer.input_channels
-                                : RoundUp(layer.input_channels, design.pif);
+  return CanFold(layer, design) ? layer.input_channels : RoundUp(layer.input_channels, design.pif);
 }
 
 int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted) {
@@ -162,17 +162,22 @@ int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted) {
   return layer.norm ? RoundUp(wanted, design.pof) : wanted;
 }
 
-int64_t TileSteps(const Mapping& m, const Design& d) {
+int64_t DrainCycles(const Design& d) { return d.PixelLanes() * d.pof / d.epilogue_lanes; }
+
+int64_t TileCycles(const Mapping& m, const Design& d) {
   const int64_t sets = m.row_groups * m.column_groups;
-  const int64_t drain = d.PixelLanes() * d.pof / d.epilogue_lanes;
-  int64_t steps = 0;
+  const int64_t drain = DrainCycles(d);
+  int64_t cycles = 0;
   for (const Pass& pass : m.passes) {
-    steps += sets * pass.groups * std::max(pass.taps_y * pass.taps_x * m.chunks, drain);
+    cycles +=
+        kStartCycles + sets * pass.groups * std::max(pass.taps_y * pass.taps_x * m.chunks, drain);
   }
+  // Norms begin when the epilogue has written the middle buffer.
+  if (!m.norm_passes.empty()) cycles += drain + kEpilogueLatency;
   for (const Pass& pass : m.norm_passes) {
-    steps += sets * pass.groups * std::max(m.lane_channels / d.pif, drain);
+    cycles += kStartCycles + sets * pass.groups * std::max(m.lane_channels / d.pif, drain);
   }
-  return steps;
+  return cycles;
 }
 
 MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t input_stride,

@@ -76,7 +76,13 @@ int64_t InputStride(const Layer& layer, const Design& design);
 // Of the layer's output, where `wanted` suits those who read it.
 int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted);
 
-// Steps of the array for one tile, as docs/tile.md counts them.
-int64_t TileSteps(const Mapping& mapping, const Design& design);
+// Constant delays of the engine (rtl/README.md, Timing), which simulator and estimate share.
+inline constexpr int64_t kStartCycles = 4;       // from an instruction's tokens to its first step
+inline constexpr int64_t kEpilogueLatency = 64;  // from the last sum to its word in a buffer
+
+// Cycles of the array for one tile: its steps, and the waits between its instructions.
+int64_t TileCycles(const Mapping& mapping, const Design& design);
+// Of the sums of one set, from the array through the epilogue.
+int64_t DrainCycles(const Design& design);
 
 }  // namespace lichen::tile

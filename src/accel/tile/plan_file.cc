@@ -98,8 +98,8 @@ Result<Plan> LoadPlan(const std::filesystem::path& path) {
   if (!net) return Fail("{}: holds a float network", place);
   LICHEN_TRY(const Design design, ParseDesign(d.design, place));
   LICHEN_TRY(const Board board, LoadBoard(d.board));
-  LICHEN_TRY(Compiled compiled, InPlace(place, Compile(std::move(*net), d.graph, design, board,
-                                                       {d.height, d.width})));
+  LICHEN_TRY(Compiled compiled,
+             InPlace(place, Compile(std::move(*net), d.graph, design, board, {d.height, d.width})));
   if (!compiled.fit.ok || HashOf(compiled.plan.constants) != d.constants) {
     return Fail("{}: was compiled by another version of this program; compile it again", place);
   }

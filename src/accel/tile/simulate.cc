@@ -13,8 +13,6 @@ namespace {
 
 constexpr int64_t kQueueDepth = 8;
 constexpr int64_t kFetchCycles = 2;  // beats of an instruction
-constexpr int64_t kStartCycles = 4;  // from token to first step or address
-constexpr int64_t kEpilogueLatency = 64;
 constexpr int64_t kMaxBurstBytes = 4096;
 
 enum UnitIndex { kLoad, kWeight, kCompute, kStore, kUnitCount };
@@ -103,9 +101,8 @@ class TimeSimulation {
     trace.seconds = static_cast<double>(trace.cycles) / (d_.clock_mhz * 1e6);
     int64_t macs = 0;
     for (const PlannedLayer& planned : plan_.layers) macs += planned.layer.macs;
-    trace.utilization =
-        static_cast<double>(macs) / (static_cast<double>(trace.cycles) *
-                                     static_cast<double>(d_.MacsPerCycle()));
+    trace.utilization = static_cast<double>(macs) / (static_cast<double>(trace.cycles) *
+                                                     static_cast<double>(d_.MacsPerCycle()));
     return trace;
   }
 
@@ -116,11 +113,11 @@ class TimeSimulation {
     double free = 0;  // may start the next
     bool is_running = false;
     // Of the instruction under way:
-    double time = 0;        // of its next action
-    double data = 0;        // its words are written or read up to here
-    double issued = 0;      // last address
+    double time = 0;    // of its next action
+    double data = 0;    // its words are written or read up to here
+    double issued = 0;  // last address
     int64_t row = 0;
-    int64_t at_bytes = 0;   // within the row
+    int64_t at_bytes = 0;  // within the row
     double last_end = 0;
     Memory::Port port;
   };
@@ -239,10 +236,10 @@ class TimeSimulation {
   void RunCompute(const Compute& c, size_t number) {
     Unit& unit = units_[kCompute];
     double start = unit.time;
-    if (c.source == ComputeSource::kMiddle) start = std::max(start, epilogue_free_ + kEpilogueLatency);
+    if (c.source == ComputeSource::kMiddle) start = std::max(start, middle_written_);
     const int64_t sets = int64_t{c.row_groups} * c.column_groups * c.lane_groups;
     const int64_t steps = int64_t{c.taps_y} * c.taps_x * c.chunks;
-    const int64_t drain = d_.PixelLanes() * d_.pof / d_.epilogue_lanes;
+    const int64_t drain = DrainCycles(d_);
     // A set's sums go to the epilogue when it has done with those of the set before.
     double handed = std::max(start + static_cast<double>(steps), epilogue_free_);
     const auto period = static_cast<double>(std::max(steps, drain));
@@ -251,13 +248,15 @@ class TimeSimulation {
     unit.free = handed;
     array_[layer_of_[number]] += sets * steps;
     const double done = epilogue_free_ + kEpilogueLatency;
+    if (c.target == ComputeTarget::kMiddle) middle_written_ = done;
     const double keep = unit.free;
     Finish(kCompute, done);
     unit.free = keep;
   }
 
   void Advance(int index) {
-    const Instruction& instruction = plan_.program[units_[static_cast<size_t>(index)].queue.front()];
+    const Instruction& instruction =
+        plan_.program[units_[static_cast<size_t>(index)].queue.front()];
     switch (index) {
       case kLoad:
         return AdvanceLoad(std::get<Load>(instruction));
@@ -276,8 +275,7 @@ class TimeSimulation {
   BurstSize NextBurst(uint64_t address, int64_t bytes) const {
     const auto beat = static_cast<uint64_t>(memory_.port_bytes());
     const uint64_t page_end = (address / kMaxBurstBytes + 1) * kMaxBurstBytes;
-    const uint64_t end =
-        std::min(address + static_cast<uint64_t>(bytes), page_end);
+    const uint64_t end = std::min(address + static_cast<uint64_t>(bytes), page_end);
     const auto beats = static_cast<int64_t>((end + beat - 1) / beat - address / beat);
     return {static_cast<int64_t>(end - address), beats};
   }
@@ -290,8 +288,7 @@ class TimeSimulation {
     Unit& unit = units_[kLoad];
     const double words = i.row_words;
     // Rows of zeros, and the end.
-    while (unit.row < i.rows &&
-           (unit.row < i.top_rows || unit.row >= i.top_rows + i.valid_rows)) {
+    while (unit.row < i.rows && (unit.row < i.top_rows || unit.row >= i.top_rows + i.valid_rows)) {
       unit.data += words;
       ++unit.row;
     }
@@ -313,8 +310,8 @@ class TimeSimulation {
     unit.at_bytes += burst.bytes;
     if (unit.at_bytes < row_bytes) return;
     const double right_words =
-        words - i.left_words - std::ceil(static_cast<double>(i.valid_elements) /
-                                         static_cast<double>(d_.pif));
+        words - i.left_words -
+        std::ceil(static_cast<double>(i.valid_elements) / static_cast<double>(d_.pif));
     unit.data = std::max(unit.data + words, unit.last_end + right_words + 1);
     unit.at_bytes = 0;
     ++unit.row;
@@ -382,6 +379,7 @@ class TimeSimulation {
   size_t next_ = 0;
   double fetch_time_ = 0;
   double epilogue_free_ = 0;
+  double middle_written_ = 0;
   std::vector<size_t> layer_of_;
   std::vector<double> ends_;
   std::vector<int64_t> array_;

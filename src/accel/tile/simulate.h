@@ -17,9 +17,9 @@ namespace lichen::tile {
 
 // Memory as a port sees it.
 struct MemoryTiming {
-  int64_t latency_cycles = 0;       // of a read, from address to first beat; of a write's answer
-  double bytes_per_cycle = 0;       // all ports together; 0: no bound but the ports'
-  int64_t outstanding_bursts = 8;   // per port and direction
+  int64_t latency_cycles = 0;      // of a read, from address to first beat; of a write's answer
+  double bytes_per_cycle = 0;      // all ports together; 0: no bound but the ports'
+  int64_t outstanding_bursts = 8;  // per port and direction
 };
 // A beat a cycle on every port, a few cycles of latency.
 MemoryTiming IdealMemory();
@@ -28,10 +28,10 @@ MemoryTiming BoardMemory(const Board& board, const Design& design);
 
 struct LayerTrace {
   std::string name;
-  std::string tile;        // rows x columns of outputs
-  int64_t cycles = 0;      // from the layer before's last store to its own
+  std::string tile;          // rows x columns of outputs
+  int64_t cycles = 0;        // from the layer before's last store to its own
   int64_t array_cycles = 0;  // in which the array worked
-  std::string bound;       // MAC, DRAM or pipeline
+  std::string bound;         // MAC, DRAM or pipeline
   int64_t macs = 0;
   int64_t dram_bytes = 0;
 };

@@ -47,14 +47,13 @@ class Proof {
     }
     LICHEN_TRY(const std::vector<size_t> order, FinishOrder(plan_.program));
     for (size_t i : order) {
-      const auto bytes = std::span(plan_.constants)
-                             .subspan(i * kInstructionBytes)
-                             .first<kInstructionBytes>();
+      const auto bytes =
+          std::span(plan_.constants).subspan(i * kInstructionBytes).first<kInstructionBytes>();
       LICHEN_TRY(const Instruction decoded,
                  InPlace(fmt::format("instruction {}", i), Decode(bytes)));
       if (decoded != plan_.program[i]) return Fail("instruction {}: memory holds another", i);
-      LICHEN_TRY_VOID(InPlace(fmt::format("instruction {} ({})", i, Name(decoded)),
-                              Take(i, decoded)));
+      LICHEN_TRY_VOID(
+          InPlace(fmt::format("instruction {} ({})", i, Name(decoded)), Take(i, decoded)));
     }
     return AllWritten();
   }
@@ -77,8 +76,8 @@ class Proof {
       clock = Join(clock, given_[t][taken_[t]++]);
     }
     clock[unit] = std::max(clock[unit], count_[unit]);
-    LICHEN_TRY_VOID(std::visit(
-        [&](const auto& i) { return Check(i, unit, clock, index); }, instruction));
+    LICHEN_TRY_VOID(
+        std::visit([&](const auto& i) { return Check(i, unit, clock, index); }, instruction));
     ++count_[unit];
     seen_[unit] = clock;
     Clock after = clock;
@@ -106,7 +105,8 @@ class Proof {
       });
     } else {
       bool is_covered = false;
-      for (const Use& use : uses) is_covered = is_covered || (use.is_write && use.region.Overlaps(region));
+      for (const Use& use : uses)
+        is_covered = is_covered || (use.is_write && use.region.Overlaps(region));
       if (!is_covered) return Fail("reads {} words {} on that nobody wrote", buffer, region.begin);
       // A unit's later reads of the same words stand for its earlier ones.
       std::erase_if(uses, [&](const Use& use) {
@@ -121,11 +121,11 @@ class Proof {
   Result<void> Check(const End&, UnitIndex, const Clock&, size_t) { return {}; }
 
   Result<void> Check(const Load& i, UnitIndex unit, const Clock& clock, size_t index) {
-    const int64_t bank_rows = (int64_t{i.rows} + i.stride_y * d_.poy - 1) /
-                              (i.stride_y * d_.poy) * i.stride_y;
+    const int64_t bank_rows =
+        (int64_t{i.rows} + i.stride_y * d_.poy - 1) / (i.stride_y * d_.poy) * i.stride_y;
     const Region region{i.base, i.base + bank_rows * i.row_pitch};
-    LICHEN_TRY_VOID(Enter(input_, "input buffer", region, true, unit, clock, index,
-                          d_.input_buffer_words));
+    LICHEN_TRY_VOID(
+        Enter(input_, "input buffer", region, true, unit, clock, index, d_.input_buffer_words));
     return CheckRead(i, clock, LayerOf(index).input);
   }
 
@@ -163,8 +163,7 @@ class Proof {
   Result<void> Check(const Weight& i, UnitIndex unit, const Clock& clock, size_t index) {
     const bool is_weights = i.target == WeightTarget::kWeights;
     const Region region{i.base, int64_t{i.base} + i.words};
-    const int64_t bytes =
-        i.words * (is_weights ? d_.WeightWordBytes() : d_.ParameterWordBytes());
+    const int64_t bytes = i.words * (is_weights ? d_.WeightWordBytes() : d_.ParameterWordBytes());
     if (i.address_bytes + static_cast<uint64_t>(bytes) > plan_.constants.size()) {
       return Fail("reads beyond the constants");
     }
@@ -232,8 +231,7 @@ class Proof {
       const Region region{element, element + i.valid_elements};
       for (const Region& other : row.runs) {
         if (other.Overlaps(region)) {
-          return Fail("writes row {} of {} from element {} a second time", y, tensor.name,
-                      element);
+          return Fail("writes row {} of {} from element {} a second time", y, tensor.name, element);
         }
       }
       row.runs.push_back(region);

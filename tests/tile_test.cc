@@ -1,0 +1,281 @@
+// The tile engine's compiler and simulator against the reference engine.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "accel/tile/estimate.h"
+#include "accel/tile/plan.h"
+#include "accel/tile/simulate.h"
+#include "engine/reference.h"
+#include "net/check.h"
+#include "net/graph_builder.h"
+
+namespace lichen::tile {
+namespace {
+
+using testing::HasSubstr;
+
+using Random = std::mt19937_64;
+
+int64_t Between(Random& random, int64_t low, int64_t high) {
+  return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
+}
+
+IntParams RandomWeights(Random& random, int64_t count, int64_t fan_in, int64_t channels) {
+  IntParams p;
+  for (int64_t i = 0; i < count; ++i) {
+    p.weights.push_back(static_cast<int16_t>(Between(random, -2000, 2000)));
+  }
+  p.weight_bits = 12;
+  p.requant = {.multiplier = {}, .pre_shift = {}, .bias = {}, .post_shift = 14};
+  for (int64_t c = 0; c < channels; ++c) {
+    p.requant.multiplier.push_back(Between(random, 1, 60000 / (fan_in + 1)) * (c % 7 ? 1 : -1));
+    p.requant.pre_shift.push_back(static_cast<uint8_t>(Between(random, 0, 6)));
+    p.requant.bias.push_back(Between(random, -100000, 100000));
+  }
+  return p;
+}
+
+IntParams RandomNorm(Random& random, int64_t channels, bool is_gdn) {
+  IntParams p = RandomWeights(random, channels * channels, channels, channels);
+  for (int16_t& w : p.weights) w = static_cast<int16_t>(std::abs(w) / 8);
+  for (int64_t& m : p.requant.multiplier) m = std::abs(m);
+  p.requant.bias = {1 << 20};
+  p.inner_range = {1, 1 << 20};
+  p.output_requant = {.multiplier = {},
+                      .pre_shift = {0},
+                      .bias = {0},
+                      .post_shift = static_cast<uint8_t>(is_gdn ? 0 : 12)};
+  for (int64_t c = 0; c < channels; ++c) {
+    p.output_requant.multiplier.push_back(is_gdn ? Between(random, 1, 1 << 20)
+                                                 : Between(random, -60, 60));
+  }
+  return p;
+}
+
+constexpr ValueRange kOperand = {-16383, 16383};
+
+// Convolutions up and down, some with a norm behind; two to three layers.
+IntNet RandomNet(Random& random) {
+  GraphBuilder<IntParams> b("main");
+  int64_t channels = Between(random, 1, 9);
+  TensorId x = b.Input({.name = "x", .channels = channels, .range = {-4080, 4080}});
+  const int64_t layers = Between(random, 1, 3);
+  for (int64_t i = 0; i < layers; ++i) {
+    const int64_t out = Between(random, 1, 20);
+    const bool is_up = random() % 2 == 0;
+    const auto stride = static_cast<int32_t>(Between(random, 1, is_up ? 3 : 4));
+    const auto kernel = static_cast<int32_t>(Between(random, stride, 5));
+    const int32_t pad = kernel / 2;
+    Geometry g{.kernel_h = kernel,
+               .kernel_w = kernel,
+               .stride_h = stride,
+               .stride_w = stride,
+               .pad_top = pad,
+               .pad_left = pad};
+    if (!is_up) g.pad_bottom = g.pad_right = pad;
+    const std::string name = fmt::format("l{}", i);
+    x = b.Add(
+        is_up ? OpKind::kConvTranspose2d : OpKind::kConv2d, {x},
+        {.name = name, .channels = out, .range = kOperand}, g,
+        RandomWeights(random, out * kernel * kernel * channels, kernel * kernel * channels, out));
+    channels = out;
+    const int64_t norm = Between(random, 0, 2);
+    if (norm > 0) {
+      x = b.Add(norm == 1 ? OpKind::kGdn : OpKind::kIgdn, {x},
+                {.name = fmt::format("{}n", name), .channels = out, .range = kOperand}, {},
+                RandomNorm(random, out, norm == 1));
+    }
+  }
+  b.Output(x);
+  IntNet net;
+  net.graphs.push_back(std::move(b).Build());
+  return net;
+}
+
+Design RandomDesign(Random& random) {
+  Design d;
+  d.pif = int64_t{1} << Between(random, 0, 3);
+  d.epilogue_lanes = d.pif << Between(random, 0, 1);
+  d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 2);
+  d.poy = int64_t{1} << Between(random, 0, 2);
+  d.pox = int64_t{1} << Between(random, 0, 3);
+  d.input_buffer_words = 16384;
+  d.weight_buffer_words = Between(random, 0, 1) ? 40000 : 16384;
+  d.parameter_buffer_words = 1024;
+  d.middle_buffer_words = 2048;
+  d.output_buffer_words = 16384;
+  return d;
+}
+
+Tensor<int32_t> RandomInput(Random& random, Size2 size, int64_t channels) {
+  Tensor<int32_t> tensor({1, size.h, size.w, channels});
+  for (int32_t& value : tensor.span()) value = static_cast<int32_t>(Between(random, -4080, 4080));
+  return tensor;
+}
+
+Board AnyBoard() {
+  auto board = LoadBoard("zcu102");
+  EXPECT_TRUE(board) << board.error().message;
+  board->dsp = board->bram36 = board->lut = board->ff = int64_t{1} << 40;
+  return *board;
+}
+
+TEST(TileEngine, EveryLayerEqualsTheReference) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  Random random(seed);
+  int compared = 0;
+  for (int round = 0; round < 400; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    const IntNet net = RandomNet(random);
+    if (!CheckIntNet(net)) continue;
+    const Size2 size = {Between(random, 1, 40), Between(random, 1, 40)};
+    const Design design = RandomDesign(random);
+    auto compiled = Compile(net, "main", design, AnyBoard(), size);
+    if (!compiled) continue;  // a picture too small for the network
+    if (!compiled->fit.ok) continue;
+    const auto proof = Verify(compiled->plan);
+    ASSERT_TRUE(proof) << proof.error().message;
+    const Tensor<int32_t> input = RandomInput(random, size, net.graphs[0].tensors[0].channels);
+    std::vector<Tensor<int32_t>> inputs;
+    inputs.push_back(input.Clone());
+    const auto expected = RunReference(net.graphs[0], std::move(inputs), size);
+    ASSERT_TRUE(expected) << expected.error().message;
+    const auto check = [&](const PlannedLayer& layer, const Tensor<int32_t>& output) {
+      const auto& tensor = (*expected)[static_cast<size_t>(layer.layer.output.index)];
+      ASSERT_EQ(tensor.shape(), output.shape());
+      EXPECT_TRUE(std::ranges::equal(tensor.span(), output.span())) << layer.layer.name;
+      ++compared;
+    };
+    const auto output = SimulateValues(compiled->plan, input, check);
+    ASSERT_TRUE(output) << output.error().message;
+    for (const MemoryTiming& memory : {IdealMemory(), BoardMemory(AnyBoard(), design)}) {
+      const auto trace = SimulateTime(compiled->plan, memory);
+      ASSERT_TRUE(trace) << trace.error().message;
+      EXPECT_GT(trace->cycles, 0);
+      EXPECT_LE(trace->utilization, 1);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(compared, 200);
+}
+
+// A network whose plan has two tiles and more, for programs to damage.
+Plan TiledPlan(int64_t tile_rows = 2, int64_t tile_columns = 8) {
+  Random random(7);
+  GraphBuilder<IntParams> b("main");
+  const TensorId x = b.Input({.name = "x", .channels = 3, .range = {0, 255}});
+  const TensorId y = b.Add(
+      OpKind::kConv2d, {x}, {.name = "y", .channels = 8, .range = kOperand},
+      {.kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1},
+      RandomWeights(random, 8 * 27, 27, 8));
+  const TensorId n = b.Add(OpKind::kGdn, {y}, {.name = "n", .channels = 8, .range = kOperand}, {},
+                           RandomNorm(random, 8, true));
+  b.Output(b.Add(OpKind::kConv2d, {n}, {.name = "z", .channels = 4, .range = kOperand}, {},
+                 RandomWeights(random, 32, 8, 4)));
+  IntNet net;
+  net.graphs.push_back(std::move(b).Build());
+  Design design{.pif = 2, .pof = 4, .poy = 1, .pox = 4, .epilogue_lanes = 2};
+  design.tile_rows = tile_rows;
+  design.tile_columns = tile_columns;
+  design.middle_buffer_words = 4096;
+  auto compiled = Compile(std::move(net), "main", design, AnyBoard(), {16, 24});
+  EXPECT_TRUE(compiled) << compiled.error().message;
+  EXPECT_TRUE(compiled->fit.ok) << compiled->fit.reason;
+  return std::move(compiled->plan);
+}
+
+std::string WhyNot(Plan plan) {
+  for (size_t i = 0; i < plan.program.size(); ++i) {
+    const EncodedInstruction bytes = Encode(plan.program[i]);
+    std::copy(bytes.begin(), bytes.end(),
+              plan.constants.begin() + static_cast<int64_t>(i * kInstructionBytes));
+  }
+  const auto proof = Verify(plan);
+  return proof ? "" : proof.error().message;
+}
+
+template <class T>
+T& Nth(Plan& plan, size_t n) {
+  for (Instruction& instruction : plan.program) {
+    if (auto* found = std::get_if<T>(&instruction); found && n-- == 0) return *found;
+  }
+  throw std::logic_error("no such instruction");
+}
+
+void TakeAllStoreSignals(Plan& plan) {
+  for (Instruction& instruction : plan.program) {
+    if (auto* store = std::get_if<Store>(&instruction)) store->sync.signal = 0;
+  }
+}
+
+TEST(TileVerify, FindsEachPlantedFault) {
+  const Plan plan = TiledPlan();
+  ASSERT_EQ(WhyNot(plan), "");
+  const std::vector<std::pair<std::function<void(Plan&)>, std::string>> faults = {
+      {[](Plan& p) { Nth<Load>(p, 2).sync.wait = 0; }, "may overtake"},
+      {[](Plan& p) { Nth<Compute>(p, 0).sync.wait = 0; }, "may overtake"},
+      {[](Plan& p) { Nth<Store>(p, 0).sync.wait = 0; }, "may overtake"},
+      {[](Plan& p) { TakeAllStoreSignals(p); }, "wait for each other"},
+      {[](Plan& p) { Nth<Store>(p, 1).address_bytes = Nth<Store>(p, 0).address_bytes; },
+       "a second time"},
+      {[](Plan& p) { Nth<Store>(p, 0).valid_elements -= 8; }, "before it is written"},
+      {[](Plan& p) { Nth<Load>(p, 0).base = 65000; }, "exceed"},
+      {[](Plan& p) { Nth<Compute>(p, 0).source_base = 65000; }, "exceed"},
+      {[](Plan& p) { Nth<Compute>(p, 1).target_base = 65000; }, "exceed"},
+      {[](Plan& p) { Nth<Weight>(p, 1).words += 60000; }, "beyond the constants"},
+      {[](Plan& p) { Nth<Weight>(p, 1).base = 65000; }, "exceed"},
+      {[](Plan& p) { Nth<Load>(p, 0).address_bytes += 1 << 30; }, "outside of tensor x"},
+  };
+  for (size_t i = 0; i < faults.size(); ++i) {
+    Plan damaged = plan;
+    faults[i].first(damaged);
+    EXPECT_THAT(WhyNot(damaged), HasSubstr(faults[i].second)) << "fault " << i;
+  }
+}
+
+TEST(TileVerify, FindsALayerThatReadsTooEarly) {
+  Plan plan = TiledPlan(16, 24);
+  ASSERT_EQ(WhyNot(plan), "");
+  Load& second = Nth<Load>(plan, 1);
+  ASSERT_EQ(second.sync.wait, Bit(Token::kStoreToLoad));
+  second.sync.wait = 0;
+  EXPECT_THAT(WhyNot(plan), HasSubstr("may overtake the store of row 0 of n"));
+}
+
+TEST(TileVerify, TimeSimulationReportsDeadlock) {
+  Plan plan = TiledPlan();
+  TakeAllStoreSignals(plan);
+  const auto trace = SimulateTime(plan, IdealMemory());
+  ASSERT_FALSE(trace);
+  EXPECT_THAT(trace.error().message, HasSubstr("wait for each other"));
+}
+
+TEST(TileCompile, SaysWhatDoesNotFit) {
+  const Plan plan = TiledPlan();
+  Design small = plan.design;
+  small.input_buffer_words = 16;
+  auto compiled = Compile(plan.net, "main", small, AnyBoard(), {16, 24});
+  ASSERT_TRUE(compiled);
+  EXPECT_FALSE(compiled->fit.ok);
+  EXPECT_THAT(compiled->fit.reason, HasSubstr("layer n: input_buffer_words is 16, "));
+  Board tiny = AnyBoard();
+  tiny.dsp = 10;
+  compiled = Compile(plan.net, "main", plan.design, tiny, {16, 24});
+  ASSERT_TRUE(compiled);
+  EXPECT_THAT(compiled->fit.reason, HasSubstr("DSP needed, zcu102 has 10"));
+}
+
+TEST(TileEstimate, IsNearTheSimulation) {
+  const Plan plan = TiledPlan();
+  const Estimate estimate = EstimatePlan(plan);
+  const auto trace = SimulateTime(plan, IdealMemory());
+  ASSERT_TRUE(trace);
+  EXPECT_NEAR(static_cast<double>(estimate.cycles), static_cast<double>(trace->cycles),
+              0.35 * static_cast<double>(trace->cycles));
+}
+
+}  // namespace
+}  // namespace lichen::tile
