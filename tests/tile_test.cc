@@ -96,6 +96,7 @@ IntNet RandomNet(Random& random) {
 
 Design RandomDesign(Random& random) {
   Design d;
+  d.operand_bits = 16;
   d.pif = int64_t{1} << Between(random, 0, 3);
   d.epilogue_lanes = d.pif << Between(random, 0, 1);
   d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 2);

@@ -173,7 +173,8 @@ class Emitter {
             .row_pitch = U(m.row_pitch),
             .chunks = U(m.chunks),
             .stride_y = U(layer.y.stride),
-            .stride_x = U(m.stride_x)};
+            .stride_x = U(m.stride_x),
+            .is_unsigned = design_.ElementBytes() == 1 && tensor.is_unsigned};
   }
 
   std::vector<Compute> Convolutions(const PlannedLayer& planned, const Place& place,
@@ -266,7 +267,7 @@ class Emitter {
       list.push_back({.sync = {},
                       .address_bytes = static_cast<uint64_t>(
                           tensor.address_bytes + first_y * tensor.row_stride_bytes +
-                          first_x * tensor.pixel_elements * design_.ElementBytes()),
+                          first_x * tensor.pixel_elements * tensor.element_bytes),
                       .row_stride_bytes = U(layer.y.phases * tensor.row_stride_bytes),
                       .rows = U(rows),
                       .run = U(run),
@@ -274,7 +275,8 @@ class Emitter {
                       .valid_elements = U(columns * tensor.pixel_elements),
                       .base = U(base),
                       .row_pitch = U(m.tile_columns * pixel_words),
-                      .column_pitch = U(pixel_words)});
+                      .column_pitch = U(pixel_words),
+           .element_bytes = U(tensor.element_bytes)});
     }
     return list;
   }
@@ -315,14 +317,19 @@ std::vector<int64_t> Strides(const std::vector<Layer>& layers, const IntGraph& g
 
 TensorPlace MakePlace(const IntGraph& graph, TensorId id, int64_t height, int64_t width,
                       int64_t stride, const Design& design) {
+  const ValueRange range = graph.tensor(id).range;
+  const int64_t limit = int64_t{1} << design.operand_bits;
+  const int64_t bytes = range.min >= -limit / 2 && range.max < limit ? design.ElementBytes() : 2;
   return {.tensor = id,
           .name = graph.tensor(id).name,
           .height = height,
           .width = width,
           .channels = graph.tensor(id).channels,
           .pixel_elements = stride,
+          .element_bytes = bytes,
+          .is_unsigned = range.min >= 0,
           .address_bytes = 0,
-          .row_stride_bytes = RoundUp(width * stride * design.ElementBytes(), kAlignBytes)};
+          .row_stride_bytes = RoundUp(width * stride * bytes, kAlignBytes)};
 }
 
 // Memory of tensors: each from the layer that writes it to the last that reads it; the lowest place

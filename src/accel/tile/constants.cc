@@ -166,13 +166,15 @@ std::vector<uint8_t> PackParameters(const IntGraph& graph, const Layer& layer, c
 
 Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design& design) {
   const int64_t limit = int64_t{1} << (design.operand_bits - 1);
-  const auto operand = [&](TensorId id) -> Result<void> {
+  const auto operand = [&](TensorId id, bool may_be_unsigned) -> Result<void> {
     const TensorInfo& t = graph.tensor(id);
     if (t.range.min >= -limit && t.range.max < limit) return {};
-    return Fail("tensor {} holds {} to {}, the design's operands have {} bits, signed", t.name,
+    if (may_be_unsigned && t.range.min >= 0 && t.range.max < 2 * limit) return {};
+    return Fail("tensor {} holds {} to {}, the design's operands have {} bits", t.name,
                 t.range.min, t.range.max, design.operand_bits);
   };
-  LICHEN_TRY_VOID(operand(layer.input));
+  // 8-bit operands have a ninth bit in the input buffer.
+  LICHEN_TRY_VOID(operand(layer.input, design.operand_bits == 8));
   for (const IntNode* node : {layer.convolution, layer.norm}) {
     if (!node) continue;
     const bool is_gdn = node->kind == OpKind::kGdn;
@@ -185,13 +187,12 @@ Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design
       }
     }
   }
-  if (layer.norm) LICHEN_TRY_VOID(operand(layer.convolution->output));
-  // The result may use all bits without a sign, where nobody computes with it.
+  if (layer.norm) LICHEN_TRY_VOID(operand(layer.convolution->output, false));
+  // The result may use 16 bits, signed or not; operand() refuses it where a layer computes with it.
   const ValueRange out = graph.tensor(layer.output).range;
-  if (out.min >= -limit && out.max < limit) return {};
-  if (out.min >= 0 && out.max < 2 * limit) return {};
-  return Fail("the result holds {} to {}, an element {} bits", out.min, out.max,
-              design.operand_bits);
+  if (out.min >= INT16_MIN && out.max <= INT16_MAX) return {};
+  if (out.min >= 0 && out.max <= UINT16_MAX) return {};
+  return Fail("the result holds {} to {}, an element 16 bits", out.min, out.max);
 }
 
 }  // namespace lichen::tile

@@ -44,10 +44,12 @@ Resources EstimateResources(const Design& d) {
   // 48 by 18.
   constexpr int64_t kDspPerEpilogueLane = 5;
   r.dsp = (d.operand_bits == 8 ? macs / 2 : macs) + kDspPerEpilogueLane * d.epilogue_lanes;
-  r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * element_bits) +
+  // 8-bit designs have a ninth bit in the input buffer.
+  const int64_t input_bits = d.operand_bits == 8 ? 9 : 16;
+  r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * input_bits) +
              Bram36(d.weight_buffer_words, d.pif * d.pof * element_bits) +
              d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * element_bits) +
-             Bram36(d.output_buffer_words, d.epilogue_lanes * element_bits) +
+             Bram36(d.output_buffer_words, d.epilogue_lanes * 16) +
              Bram36(d.parameter_buffer_words, d.pof * 128);
   // Not calibrated with synthesis yet: shadow registers of the sums (48 bit for each pixel and
   // output lane), rotators of the banks, dividers (26 stages of 50 bit per lane), DMA and control.

@@ -30,6 +30,7 @@ void Fields(Load& i, const Visit& visit) {
   visit("chunks", 10, i.chunks);
   visit("stride_y", 4, i.stride_y);
   visit("stride_x", 4, i.stride_x);
+  visit("is_unsigned", 1, i.is_unsigned);
 }
 
 template <class Visit>
@@ -77,6 +78,7 @@ void Fields(Store& i, const Visit& visit) {
   visit("base", 16, i.base);
   visit("row_pitch", 16, i.row_pitch);
   visit("column_pitch", 12, i.column_pitch);
+  visit("element_bytes", 2, i.element_bytes);
 }
 
 template <class Visit>

@@ -57,6 +57,7 @@ struct Load {
   uint32_t chunks = 0;
   uint32_t stride_y = 0;
   uint32_t stride_x = 0;
+  uint32_t is_unsigned = 0;
   bool operator==(const Load&) const = default;
 };
 
@@ -113,6 +114,7 @@ struct Store {
   uint32_t base = 0;
   uint32_t row_pitch = 0;
   uint32_t column_pitch = 0;
+  uint32_t element_bytes = 0;
   bool operator==(const Store&) const = default;
 };
 

@@ -46,8 +46,11 @@ Result<void> Machine::Execute(const Instruction& instruction) {
                  std::visit([this](const auto& i) { return Run(i); }, instruction));
 }
 
-int16_t Machine::Element(uint64_t address) const {
-  if (design_.ElementBytes() == 1) return static_cast<int8_t>(memory_[address]);
+int16_t Machine::Element(uint64_t address, bool is_unsigned) const {
+  if (design_.ElementBytes() == 1) {
+    const uint8_t byte = memory_[address];
+    return is_unsigned ? int16_t{byte} : int16_t{static_cast<int8_t>(byte)};
+  }
   return static_cast<int16_t>(memory_[address] | memory_[address + 1] << 8);
 }
 
@@ -83,7 +86,8 @@ Result<void> Machine::Run(const Load& i) {
       const int64_t first = (int64_t{w} - i.left_words) * lanes_in;
       for (int64_t e = 0; e < lanes_in; ++e) {
         const bool is_in = is_valid && first + e >= 0 && first + e < i.valid_elements;
-        out[e] = is_in ? Element(row + static_cast<uint64_t>(first + e) * bytes) : int16_t{0};
+        out[e] = is_in ? Element(row + static_cast<uint64_t>(first + e) * bytes, i.is_unsigned != 0)
+                       : int16_t{0};
       }
     }
   }
@@ -240,7 +244,10 @@ Result<void> Machine::Finish(const Compute& i, int64_t row_group, int64_t column
 }
 
 Result<void> Machine::Run(const Store& i) {
-  const auto bytes = static_cast<uint64_t>(design_.ElementBytes());
+  const uint64_t bytes = i.element_bytes;
+  if (bytes != 2 && (bytes != 1 || design_.ElementBytes() != 1)) {
+    return Fail("element_bytes is {}", bytes);
+  }
   if (i.run == 0) return Fail("run is 0");
   for (int64_t r = 0; r < i.rows; ++r) {
     uint64_t at = i.address_bytes + static_cast<uint64_t>(r) * i.row_stride_bytes;

@@ -33,7 +33,7 @@ class Machine {
   Result<void> Run(const Store& i);
   Result<void> Run(const End&) { return {}; }
 
-  int16_t Element(uint64_t address) const;
+  int16_t Element(uint64_t address, bool is_unsigned = false) const;
   Result<void> Accumulate(const Compute& i, int64_t row_group, int64_t column_group,
                           int64_t lane_group);
   Result<void> Finish(const Compute& i, int64_t row_group, int64_t column_group,

@@ -19,7 +19,7 @@
 namespace lichen::tile {
 
 // A tensor in memory: element (y, x, c) at address_bytes + y * row_stride_bytes +
-// (x * pixel_elements + c) * the design's element bytes.
+// (x * pixel_elements + c) * element_bytes.
 struct TensorPlace {
   TensorId tensor;
   std::string name;
@@ -27,6 +27,8 @@ struct TensorPlace {
   int64_t width = 0;
   int64_t channels = 0;
   int64_t pixel_elements = 0;
+  int64_t element_bytes = 0;
+  bool is_unsigned = false;
   int64_t address_bytes = 0;
   int64_t row_stride_bytes = 0;
 };

@@ -340,13 +340,13 @@ class TimeSimulation {
   void AdvanceStore(const Store& i) {
     Unit& unit = units_[kStore];
     if (unit.row >= i.rows) return Finish(kStore, unit.last_end);
-    const int64_t row_bytes = int64_t{i.valid_elements} * d_.ElementBytes();
+    const int64_t row_bytes = int64_t{i.valid_elements} * i.element_bytes;
     const uint64_t address = i.address_bytes +
                              static_cast<uint64_t>(unit.row) * i.row_stride_bytes +
                              static_cast<uint64_t>(unit.at_bytes);
     const BurstSize burst = NextBurst(address, row_bytes - unit.at_bytes);
     // The packer has the burst's elements when it has read their words.
-    const double elements = static_cast<double>(burst.bytes / d_.ElementBytes());
+    const double elements = static_cast<double>(burst.bytes / i.element_bytes);
     const double ready = unit.data + elements * WordsPerElement(i);
     const double issue = memory_.MayIssue(unit.port, std::max(unit.time, ready));
     if (issue > unit.time) {
@@ -412,7 +412,7 @@ Result<std::vector<uint8_t>> MakeMemory(const Plan& plan, const Tensor<int32_t>&
   }
   std::vector<uint8_t> memory(static_cast<size_t>(plan.memory_bytes), 0);
   std::copy(plan.constants.begin(), plan.constants.end(), memory.begin());
-  const int64_t bytes = plan.design.ElementBytes();
+  const int64_t bytes = place.element_bytes;
   for (int64_t y = 0; y < place.height; ++y) {
     for (int64_t x = 0; x < place.width; ++x) {
       for (int64_t c = 0; c < place.channels; ++c) {
@@ -427,11 +427,10 @@ Result<std::vector<uint8_t>> MakeMemory(const Plan& plan, const Tensor<int32_t>&
   return memory;
 }
 
-Tensor<int32_t> ReadTensor(const Plan& plan, const TensorPlace& place,
+Tensor<int32_t> ReadTensor(const TensorPlace& place,
                            std::span<const uint8_t> memory) {
-  const ValueRange range = plan.net.Find(plan.graph)->tensor(place.tensor).range;
   Tensor<int32_t> tensor({1, place.height, place.width, place.channels});
-  const int64_t bytes = plan.design.ElementBytes();
+  const int64_t bytes = place.element_bytes;
   for (int64_t y = 0; y < place.height; ++y) {
     for (int64_t x = 0; x < place.width; ++x) {
       for (int64_t c = 0; c < place.channels; ++c) {
@@ -440,7 +439,7 @@ Tensor<int32_t> ReadTensor(const Plan& plan, const TensorPlace& place,
         int32_t value = memory[at];
         if (bytes == 2) value |= memory[at + 1] << 8;
         const int32_t sign = 1 << (8 * bytes - 1);
-        if (range.min < 0) value = (value ^ sign) - sign;
+        if (!place.is_unsigned) value = (value ^ sign) - sign;
         tensor.view()(0, y, x, c) = value;
       }
     }
@@ -457,10 +456,10 @@ Result<Tensor<int32_t>> SimulateValues(const Plan& plan, const Tensor<int32_t>& 
     LICHEN_TRY_VOID(InPlace(fmt::format("instruction {}", i), machine.Execute(plan.program[i])));
     for (const PlannedLayer& planned : plan.layers) {
       if (!observer || i + 1 != planned.end_instruction) continue;
-      observer(planned, ReadTensor(plan, plan.tensors[planned.output], memory));
+      observer(planned, ReadTensor(plan.tensors[planned.output], memory));
     }
   }
-  return ReadTensor(plan, plan.output(), memory);
+  return ReadTensor(plan.output(), memory);
 }
 
 }  // namespace lichen::tile

@@ -219,7 +219,7 @@ class Proof {
     const size_t t = LayerOf(index).output;
     const TensorPlace& tensor = plan_.tensors[t];
     const auto at = static_cast<int64_t>(i.address_bytes) - tensor.address_bytes;
-    const int64_t element = at % tensor.row_stride_bytes / d_.ElementBytes();
+    const int64_t element = at % tensor.row_stride_bytes / tensor.element_bytes;
     const int64_t step = i.row_stride_bytes / tensor.row_stride_bytes;
     for (int64_t r = 0; r < i.rows; ++r) {
       const int64_t y = at / tensor.row_stride_bytes + r * step;
