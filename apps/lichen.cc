@@ -52,6 +52,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddRunCommand(app, invocation);
   AddCompileCommand(app, invocation);
   AddSimulateCommand(app, invocation);
+  AddExploreCommand(app, invocation);
   AddQuantizeCommand(app, invocation);
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);

@@ -100,8 +100,8 @@ Design RandomDesign(Random& random) {
   d.pif = int64_t{1} << Between(random, 0, 3);
   d.epilogue_lanes = d.pif << Between(random, 0, 1);
   d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 2);
-  d.poy = int64_t{1} << Between(random, 0, 2);
-  d.pox = int64_t{1} << Between(random, 0, 3);
+  d.poy = Between(random, 1, 4);
+  d.pox = Between(random, 1, 8);
   d.input_buffer_words = 16384;
   d.weight_buffer_words = Between(random, 0, 1) ? 40000 : 16384;
   d.parameter_buffer_words = 1024;

@@ -276,7 +276,7 @@ class Emitter {
                       .base = U(base),
                       .row_pitch = U(m.tile_columns * pixel_words),
                       .column_pitch = U(pixel_words),
-           .element_bytes = U(tensor.element_bytes)});
+                      .element_bytes = U(tensor.element_bytes)});
     }
     return list;
   }

@@ -170,8 +170,8 @@ Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design
     const TensorInfo& t = graph.tensor(id);
     if (t.range.min >= -limit && t.range.max < limit) return {};
     if (may_be_unsigned && t.range.min >= 0 && t.range.max < 2 * limit) return {};
-    return Fail("tensor {} holds {} to {}, the design's operands have {} bits", t.name,
-                t.range.min, t.range.max, design.operand_bits);
+    return Fail("tensor {} holds {} to {}, the design's operands have {} bits", t.name, t.range.min,
+                t.range.max, design.operand_bits);
   };
   // 8-bit operands have a ninth bit in the input buffer.
   LICHEN_TRY_VOID(operand(layer.input, design.operand_bits == 8));

@@ -11,17 +11,46 @@ constexpr int64_t kMaxWords = 65536;
 
 bool IsPowerOfTwo(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
+// The tables [[tile]], each with layer, rows and columns.
+Result<void> ReadTiles(TomlSection& s, const std::string& place, std::vector<PinnedTile>& tiles) {
+  const toml::node* node = s.Find("tile");
+  if (!node) return {};
+  const toml::array* array = node->as_array();
+  if (!array) {
+    s.Refuse(*node, "tile", "must be tables [[tile]]");
+    return {};
+  }
+  for (const toml::node& element : *array) {
+    const toml::table* table = element.as_table();
+    if (!table) {
+      s.Refuse(element, "tile", "must be tables [[tile]]");
+      return {};
+    }
+    TomlSection t(*table, place, "tile");
+    PinnedTile tile;
+    t.Read("layer", tile.layer);
+    t.Read("rows", tile.rows, 1, kMaxWords);
+    t.Read("columns", tile.columns, 1, kMaxWords);
+    if (tile.layer.empty()) t.Missing("layer");
+    if (tile.rows == 0) t.Missing("rows");
+    if (tile.columns == 0) t.Missing("columns");
+    LICHEN_TRY_VOID(t.Finish());
+    tiles.push_back(std::move(tile));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> CheckDesign(const Design& d) {
-  for (const auto& [name, value] : {std::pair{"pif", d.pif},
-                                    {"pof", d.pof},
-                                    {"poy", d.poy},
-                                    {"pox", d.pox},
-                                    {"epilogue_lanes", d.epilogue_lanes}}) {
+  for (const auto& [name, value] :
+       {std::pair{"pif", d.pif}, {"pof", d.pof}, {"epilogue_lanes", d.epilogue_lanes}}) {
     if (!IsPowerOfTwo(value) || value > 256) {
       return Fail("{} is {}: must be a power of two up to 256", name, value);
     }
+  }
+  for (const auto& [name, value] : {std::pair{"poy", d.poy}, {"pox", d.pox}}) {
+    if (value < 1 || value > 256) return Fail("{} is {}: must be 1 to 256", name, value);
   }
   if (d.pof < 2) return Fail("pof is 1: must be at least 2");
   if (d.operand_bits != 16 && d.operand_bits != 8) {
@@ -82,8 +111,7 @@ Result<Design> ParseDesign(std::string_view text, const std::string& place) {
   s.Read("clock_mhz", d.clock_mhz, 1, 1000);
   s.Read("tile_rows", d.tile_rows, 0, kMaxWords);
   s.Read("tile_columns", d.tile_columns, 0, kMaxWords);
-  s.Read("tile_inputs", d.tile_inputs, 0, kMaxWords);
-  s.Read("tile_outputs", d.tile_outputs, 0, kMaxWords);
+  LICHEN_TRY_VOID(ReadTiles(s, place, d.tiles));
   LICHEN_TRY_VOID(s.Finish());
   if (family != "tile") return Fail("{}: family '{}' is not 'tile'", place, family);
   LICHEN_TRY_VOID(InPlace(place, CheckDesign(d)));
@@ -114,12 +142,15 @@ std::string ToToml(const Design& d) {
                                    {"dma_ports", d.dma_ports},
                                    {"dma_bits", d.dma_bits},
                                    {"tile_rows", d.tile_rows},
-                                   {"tile_columns", d.tile_columns},
-                                   {"tile_inputs", d.tile_inputs},
-                                   {"tile_outputs", d.tile_outputs}}) {
+                                   {"tile_columns", d.tile_columns}}) {
     text += fmt::format("{} = {}\n", key, value);
   }
-  return text + fmt::format("clock_mhz = {}\n", d.clock_mhz);
+  text += fmt::format("clock_mhz = {}\n", d.clock_mhz);
+  for (const PinnedTile& tile : d.tiles) {
+    text += fmt::format("\n[[tile]]\nlayer = \"{}\"\nrows = {}\ncolumns = {}\n", tile.layer,
+                        tile.rows, tile.columns);
+  }
+  return text;
 }
 
 }  // namespace lichen::tile

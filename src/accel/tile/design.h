@@ -8,10 +8,20 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
 namespace lichen::tile {
+
+// A layer's tile, as output rows and columns of its array positions (for transposed convolutions
+// before their phases).
+struct PinnedTile {
+  std::string layer;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  bool operator==(const PinnedTile&) const = default;
+};
 
 struct Design {
   std::string name;
@@ -30,10 +40,9 @@ struct Design {
   int64_t dma_bits = 128;
   double clock_mhz = 200;
   // Pinned tile sizes; 0: the compiler chooses.
-  int64_t tile_rows = 0;     // Tr, output rows
-  int64_t tile_columns = 0;  // Tc, output columns
-  int64_t tile_inputs = 0;   // Tif, input channels: all (this engine keeps them together) or 0
-  int64_t tile_outputs = 0;  // Tof, output channels whose weights are held together
+  int64_t tile_rows = 0;          // Tr, output rows
+  int64_t tile_columns = 0;       // Tc, output columns
+  std::vector<PinnedTile> tiles;  // of single layers
 
   int64_t ElementBytes() const { return operand_bits / 8; }
   int64_t PixelLanes() const { return poy * pox; }

@@ -78,37 +78,43 @@ int64_t LayerBytes(const Layer& layer, const Mapping& m, const Design& d) {
          m.weight_words * d.WeightWordBytes() + m.parameter_words * d.ParameterWordBytes();
 }
 
+double BytesPerCycle(const Board& board, const Design& d) {
+  // Loads and stores have a port and direction each.
+  return std::min(board.memory.peak_gbyte_per_s * board.memory.efficiency * 1e3 / d.clock_mhz,
+                  static_cast<double>(d.dma_bits) / 8 * 2);
+}
+
+double EnergyMj(int64_t macs, int64_t dram_bytes, const Board& board, const Design& d) {
+  return 1e-9 * (static_cast<double>(macs) * (d.operand_bits == 8 ? kMacPj8 : kMacPj16) +
+                 8.0 * static_cast<double>(dram_bytes) * board.memory.energy_pj_per_bit);
+}
+
 Estimate EstimatePlan(const Plan& plan) {
   const Design& d = plan.design;
   Estimate e;
-  double energy_pj = 0;
+  int64_t macs = 0;
   const double bytes_per_cycle = std::min(
       plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 / d.clock_mhz,
       static_cast<double>(d.dma_bits) / 8 * 2);
   for (const PlannedLayer& planned : plan.layers) {
     const Mapping& m = planned.mapping;
-    const int64_t tiles = m.tiles_y * m.tiles_x;
     LayerEstimate layer{.name = planned.layer.name,
                         .cycles = 0,
                         .bound = "MAC",
                         .macs = planned.layer.macs,
                         .dram_bytes = LayerBytes(planned.layer, m, d)};
-    const int64_t array = tiles * TileCycles(m, d);
+    const LayerCycles cycles = CountCycles(planned.layer, m, d);
     const auto dram = static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
-    const int64_t load = tiles * m.input_rows * m.input_pixels * m.chunks;
-    const int64_t store = tiles * m.output_words;
-    layer.cycles = std::max({array, dram, load, store});
-    if (layer.cycles != array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";
-    // The first tile's load and the last one's store are beside nothing.
-    layer.cycles += m.input_rows * m.input_pixels * m.chunks + m.output_words;
+    layer.cycles = std::max({cycles.array, dram, cycles.load, cycles.store});
+    if (layer.cycles != cycles.array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";
+    layer.cycles += cycles.ends;
     e.cycles += layer.cycles;
     e.dram_bytes += layer.dram_bytes;
-    energy_pj += static_cast<double>(layer.macs) * (d.operand_bits == 8 ? kMacPj8 : kMacPj16) +
-                 8.0 * static_cast<double>(layer.dram_bytes) * plan.board.memory.energy_pj_per_bit;
+    macs += layer.macs;
     e.layers.push_back(std::move(layer));
   }
   e.resources = EstimateResources(d);
-  e.energy_mj = energy_pj * 1e-9;
+  e.energy_mj = EnergyMj(macs, e.dram_bytes, plan.board, d);
   return e;
 }
 

@@ -35,6 +35,11 @@ int64_t Bram36(int64_t words, int64_t width_bits);
 Resources EstimateResources(const Design& design);
 Estimate EstimatePlan(const Plan& plan);
 
+// What the board's memory gives the engine.
+double BytesPerCycle(const Board& board, const Design& design);
+// Of products and memory traffic; the coefficients are assumptions (estimate.cc).
+double EnergyMj(int64_t macs, int64_t dram_bytes, const Board& board, const Design& design);
+
 // Bytes that one run of a layer moves: input tiles with their halo, outputs, weights, parameters.
 int64_t LayerBytes(const Layer& layer, const Mapping& mapping, const Design& design);
 

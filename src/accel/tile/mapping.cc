@@ -100,6 +100,8 @@ void MapLanes(const Layer& layer, const Design& design, int64_t output_stride, M
   m.parameter_words += 1 + 2 * groups;
 }
 
+}  // namespace
+
 void SizeTile(const Layer& layer, const Design& design, int64_t row_groups, int64_t column_groups,
               Mapping& m) {
   m.row_groups = row_groups;
@@ -137,21 +139,25 @@ Fit FitBuffers(const Mapping& m, const Design& d) {
   return {};
 }
 
-// Of the whole layer: the slowest of array, load and store, with the first load and last store.
-int64_t EstimateCycles(const Layer& layer, const Mapping& m, const Design& d) {
-  const int64_t tiles = m.tiles_y * m.tiles_x;
-  const int64_t compute = TileCycles(m, d);
-  const int64_t beat_elements = d.dma_bits / 8 / d.ElementBytes();
-  const int64_t load = m.input_rows * std::max(m.input_pixels * m.chunks,
-                                               m.input_pixels * m.chunks * d.pif / beat_elements);
-  const int64_t store = m.output_words;
-  const int64_t bound = std::max({compute, load, store});
-  // Lanes and pixels beyond the picture are computed too, which `tiles` holds.
-  static_cast<void>(layer);
-  return tiles * bound + load + store;
+Mapping MapLayer(const Layer& layer, const Design& design, int64_t input_stride,
+                 int64_t output_stride) {
+  Mapping m;
+  MapInput(layer, design, input_stride, m);
+  MapLanes(layer, design, output_stride, m);
+  return m;
 }
 
-}  // namespace
+LayerCycles CountCycles(const Layer& layer, const Mapping& m, const Design& d) {
+  const int64_t tiles = m.tiles_y * m.tiles_x;
+  const int64_t load = m.input_rows * m.input_pixels * m.chunks;
+  // A row phase's run of a pixel may begin and end within words.
+  const int64_t store = m.output_words;
+  static_cast<void>(layer);
+  return {.array = tiles * TileCycles(m, d),
+          .load = tiles * load,
+          .store = tiles * store,
+          .ends = load + store};
+}
 
 int64_t InputStride(const Layer& layer, const Design& design) {
   return CanFold(layer, design) ? layer.input_channels : RoundUp(layer.input_channels, design.pif);
@@ -182,19 +188,19 @@ int64_t TileCycles(const Mapping& m, const Design& d) {
 
 MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t input_stride,
                             int64_t output_stride) {
-  Mapping base;
-  MapInput(layer, design, input_stride, base);
-  MapLanes(layer, design, output_stride, base);
+  const Mapping base = MapLayer(layer, design, input_stride, output_stride);
+  const auto pin = std::ranges::find(design.tiles, layer.name, &PinnedTile::layer);
+  const bool is_pinned = pin != design.tiles.end();
+  const int64_t pinned_rows = is_pinned ? pin->rows : design.tile_rows;
+  const int64_t pinned_columns = is_pinned ? pin->columns : design.tile_columns;
   MappingChoice best{.fit = {false, ""}, .mapping = {}};
   int64_t best_cycles = 0;
   const int64_t all_rows = CeilDiv(layer.y.Positions(), design.poy);
   const int64_t all_columns = CeilDiv(layer.x.Positions(), design.pox);
   for (int64_t columns = 1; columns <= std::min<int64_t>(all_columns, 1023); ++columns) {
-    if (design.tile_columns > 0 && columns * design.pox != RoundUp(design.tile_columns, design.pox))
-      continue;
+    if (pinned_columns > 0 && columns != CeilDiv(pinned_columns, design.pox)) continue;
     for (int64_t rows = 1; rows <= std::min<int64_t>(all_rows, 64); ++rows) {
-      if (design.tile_rows > 0 && rows * design.poy != RoundUp(design.tile_rows, design.poy))
-        continue;
+      if (pinned_rows > 0 && rows != CeilDiv(pinned_rows, design.poy)) continue;
       Mapping m = base;
       SizeTile(layer, design, rows, columns, m);
       const Fit fit = FitBuffers(m, design);
@@ -202,7 +208,7 @@ MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t in
         if (!best.fit.ok && best.fit.reason.empty()) best.fit = fit;
         break;  // more rows need more
       }
-      const int64_t cycles = EstimateCycles(layer, m, design);
+      const int64_t cycles = CountCycles(layer, m, design).Sum();
       if (!best.fit.ok || cycles < best_cycles) {
         best = {.fit = {}, .mapping = std::move(m)};
         best_cycles = cycles;

@@ -4,6 +4,7 @@
 // takes the one with the fewest estimated cycles. The answer "no" names the buffer and both numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -65,6 +66,25 @@ struct MappingChoice {
   Fit fit;
   Mapping mapping;
 };
+
+// What does not depend on the tile.
+Mapping MapLayer(const Layer& layer, const Design& design, int64_t input_stride,
+                 int64_t output_stride);
+// Fills in all that depends on the tile, of so many groups of poy rows and pox columns.
+void SizeTile(const Layer& layer, const Design& design, int64_t row_groups, int64_t column_groups,
+              Mapping& mapping);
+// Whether the design's buffers hold it; two tiles of input and output are there at a time.
+Fit FitBuffers(const Mapping& mapping, const Design& design);
+
+// Of a whole layer, without what the memory's bandwidth may add.
+struct LayerCycles {
+  int64_t array = 0;
+  int64_t load = 0;
+  int64_t store = 0;
+  int64_t ends = 0;  // first load and last store, beside which nothing runs
+  int64_t Sum() const { return std::max({array, load, store}) + ends; }
+};
+LayerCycles CountCycles(const Layer& layer, const Mapping& mapping, const Design& design);
 
 // Strides are the numbers of elements per pixel in memory: of the input a multiple of pif, or its
 // channels where they can be folded; of the output at least the channels, with a norm a multiple of pof.

@@ -427,8 +427,7 @@ Result<std::vector<uint8_t>> MakeMemory(const Plan& plan, const Tensor<int32_t>&
   return memory;
 }
 
-Tensor<int32_t> ReadTensor(const TensorPlace& place,
-                           std::span<const uint8_t> memory) {
+Tensor<int32_t> ReadTensor(const TensorPlace& place, std::span<const uint8_t> memory) {
   Tensor<int32_t> tensor({1, place.height, place.width, place.channels});
   const int64_t bytes = place.element_bytes;
   for (int64_t y = 0; y < place.height; ++y) {

@@ -55,7 +55,6 @@ Result<Tensor<int32_t>> SimulateValues(const Plan& plan, const Tensor<int32_t>& 
 
 // The memory as a host prepares it: constants, and the input in its place.
 Result<std::vector<uint8_t>> MakeMemory(const Plan& plan, const Tensor<int32_t>& input);
-Tensor<int32_t> ReadTensor(const TensorPlace& place,
-                           std::span<const uint8_t> memory);
+Tensor<int32_t> ReadTensor(const TensorPlace& place, std::span<const uint8_t> memory);
 
 }  // namespace lichen::tile
