@@ -168,7 +168,7 @@ TEST(Explore, FourProcessesFindTheSameSet) {
                             .c_str()),
             0);
   const std::string one = Text(folder / "one/pareto.csv");
-  EXPECT_GT(one.size(), 300U);
+  EXPECT_GT(one.size(), 200U);
   EXPECT_EQ(Text(folder / "four/pareto.csv"), one);
   std::filesystem::remove_all(folder);
 }
