@@ -48,6 +48,8 @@ void AddExploreCommand(CLI::App& app, Invocation& invocation);
 void AddRunCommand(CLI::App& app, Invocation& invocation);
 void AddSimulateCommand(CLI::App& app, Invocation& invocation);
 void AddQuantizeCommand(CLI::App& app, Invocation& invocation);
+void AddEmitCommand(CLI::App& app, Invocation& invocation);
+void AddVerifyCommand(CLI::App& app, Invocation& invocation);
 void AddEncodeCommand(CLI::App& app, Invocation& invocation);
 void AddDecodeCommand(CLI::App& app, Invocation& invocation);
 void AddEvalCommand(CLI::App& app, Invocation& invocation);

@@ -53,6 +53,8 @@ Exit ParseAndRun(int argc, char** argv) {
   AddCompileCommand(app, invocation);
   AddSimulateCommand(app, invocation);
   AddExploreCommand(app, invocation);
+  AddEmitCommand(app, invocation);
+  AddVerifyCommand(app, invocation);
   AddQuantizeCommand(app, invocation);
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);

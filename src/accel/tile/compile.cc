@@ -334,7 +334,7 @@ TensorPlace MakePlace(const IntGraph& graph, TensorId id, int64_t height, int64_
 
 // Memory of tensors: each from the layer that writes it to the last that reads it; the lowest place
 // that is free all that time.
-int64_t PlaceTensors(Plan& plan, int64_t first_byte) {
+int64_t PlaceTensors(Plan& plan, int64_t first_byte, bool keeps_all) {
   struct Life {
     size_t tensor;
     size_t begin;
@@ -350,7 +350,7 @@ int64_t PlaceTensors(Plan& plan, int64_t first_byte) {
       if (plan.layers[i].output == t) life.begin = i, life.end = std::max(life.end, i);
       if (plan.layers[i].input == t) life.end = std::max(life.end, i);
     }
-    if (t == plan.layers.back().output) life.end = plan.layers.size();
+    if (keeps_all || t == plan.layers.back().output) life.end = plan.layers.size();
     int64_t at = first_byte;
     for (bool is_moved = true; is_moved;) {
       is_moved = false;
@@ -381,7 +381,7 @@ Size2 InputSize(const IntNet& net, const std::string& graph, Size2 padded,
 }  // namespace
 
 Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design& design,
-                         const Board& board, Size2 picture) {
+                         const Board& board, Size2 picture, bool keeps_tensors) {
   LICHEN_TRY_VOID(CheckDesign(design));
   Compiled compiled;
   Plan& plan = compiled.plan;
@@ -448,7 +448,7 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
         append(PackParameters(*graph, planned.layer, planned.mapping, design));
   }
   plan.memory_bytes =
-      PlaceTensors(plan, RoundUp(static_cast<int64_t>(plan.constants.size()), 4096));
+      PlaceTensors(plan, RoundUp(static_cast<int64_t>(plan.constants.size()), 4096), keeps_tensors);
   plan.program.clear();
   Emitter(plan).Program(constants);
   for (size_t i = 0; i < plan.program.size(); ++i) {

@@ -65,8 +65,9 @@ struct Compiled {
 };
 
 // Error: the network holds what the engine cannot run.
+// `keeps_tensors`: no tensor's memory is used again, so that all can be looked at afterwards.
 Result<Compiled> Compile(IntNet net, const std::string& graph, const Design& design,
-                         const Board& board, Size2 picture);
+                         const Board& board, Size2 picture, bool keeps_tensors = false);
 
 // The instructions in an order in which units that follow tokens may finish them: of those that may
 // come next, the first of the program. Error: they wait for each other.

@@ -1,0 +1,79 @@
+// Packs runs of units of 8 or 16 bits into 128-bit beats with strobes; rows begin and end within beats.
+//
+// Contract: each word gives `count_i` units from unit `first_i` on; a row's first word says where in its beat it begins, its last
+// word makes the packer send what it holds. Latency: 1 cycle; a word or a beat per cycle.
+module element_packer #(
+  parameter int unsigned Count = 4,  // units per word
+  parameter int unsigned UnitBits = 16,  // 8 or 16
+  localparam int unsigned PerBeat = 128 / UnitBits,
+  localparam int unsigned OffsetWidth = $clog2(PerBeat),
+  localparam int unsigned IndexWidth = $clog2(Count),
+  localparam int unsigned CountWidth = $clog2(Count + 1)
+) (
+  input  logic                  clk_i,
+  input  logic                  rst_ni,  // synchronous, active low
+  input  logic                  word_valid_i,
+  output logic                  word_ready_o,
+  input  logic [UnitBits*Count-1:0] word_i,
+  input  logic [IndexWidth-1:0] first_i,
+  input  logic [CountWidth-1:0] count_i,  // at least 1
+  input  logic                  row_begins_i,
+  input  logic                  row_ends_i,
+  input  logic [OffsetWidth-1:0] offset_i,  // of the row's first unit in its beat
+  output logic                  beat_valid_o,
+  input  logic                  beat_ready_i,
+  output logic [         127:0] beat_o,
+  output logic [          15:0] strobe_o,
+  output logic                  idle_o
+);
+  localparam int unsigned Capacity = Count + PerBeat;
+  localparam int unsigned ShiftZeros = $clog2(UnitBits);
+  localparam int unsigned FillWidth = $clog2(Capacity + 1);
+
+  logic [UnitBits*Capacity-1:0] buffer_q, rest, shifted;
+  logic [Capacity-1:0] strobe_q, rest_strobe, mask;
+  logic [FillWidth-1:0] fill_q, fill, place;
+  logic flush_q, flush, send, take;
+
+  assign beat_valid_o = fill_q >= FillWidth'(PerBeat) || (flush_q && fill_q != '0);
+  assign send = beat_valid_o && beat_ready_i;
+  assign fill = !send ? fill_q : fill_q <= FillWidth'(PerBeat) ? '0 : fill_q - FillWidth'(PerBeat);
+  assign flush = flush_q && fill != '0;
+  assign rest = send ? buffer_q >> 128 : buffer_q;
+  assign rest_strobe = send ? strobe_q >> PerBeat : strobe_q;
+  assign word_ready_o = !flush && fill <= FillWidth'(PerBeat);
+  assign take = word_valid_i && word_ready_o;
+  assign idle_o = fill_q == '0;
+  assign beat_o = buffer_q[127:0];
+  for (genvar k = 0; k < PerBeat; k++) begin : gen_strobe
+    assign strobe_o[UnitBits/8*k+:UnitBits/8] = {(UnitBits / 8) {strobe_q[k]}};
+  end
+
+  // The word's units moved to their places; rest is 0 from `fill` on.
+  logic [UnitBits*Count-1:0] word;
+  assign place = row_begins_i ? FillWidth'(offset_i) : fill;
+  always_comb begin
+    word = word_i >> {first_i, {ShiftZeros{1'b0}}};
+    mask = '0;
+    for (int unsigned k = 0; k < Count; k++) begin
+      if (CountWidth'(k) >= count_i) word[UnitBits*k+:UnitBits] = '0;
+      else mask[k] = 1'b1;
+    end
+    mask = mask << place;
+    shifted = {{(UnitBits * Capacity - UnitBits * Count) {1'b0}}, word} << {place, {ShiftZeros{1'b0}}};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      fill_q <= '0;
+      flush_q <= 1'b0;
+      strobe_q <= '0;
+      buffer_q <= '0;
+    end else begin
+      fill_q <= take ? place + FillWidth'(count_i) : fill;
+      flush_q <= take ? row_ends_i : flush;
+      strobe_q <= take ? rest_strobe | mask : rest_strobe;
+      buffer_q <= take ? rest | shifted : rest;
+    end
+  end
+endmodule

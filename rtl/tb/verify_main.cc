@@ -1,0 +1,73 @@
+// Runs a program on the verilated engine: memory image in, memory image and cycles out.
+//
+// Usage: verify MEMORY_IN MEMORY_OUT LATENCY BYTES_PER_CYCLE OUTSTANDING STALL_PERCENT SEED [BEGIN END]...
+// Prints one JSON object: cycles of the run, and for each range [BEGIN, END) of memory the cycle, counted
+// from the start, in which the engine last wrote there.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "tile_harness.h"
+
+namespace {
+
+using namespace lichen::rtl;
+
+struct Range {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  uint64_t last_write = 0;
+};
+
+std::vector<uint8_t> ReadAll(const char* path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 8 || argc % 2 != 0) {
+    std::fprintf(stderr, "verify: wrong number of arguments\n");
+    return 2;
+  }
+  const std::vector<uint8_t> image = ReadAll(argv[1]);
+  MemoryModel model;
+  model.latency_cycles = std::atoi(argv[3]);
+  model.bytes_per_cycle = std::atof(argv[4]);
+  model.outstanding_bursts = std::atoi(argv[5]);
+  model.stall_percent = std::atoi(argv[6]);
+  model.seed = std::strtoull(argv[7], nullptr, 10);
+  std::vector<Range> ranges;
+  for (int i = 8; i + 1 < argc; i += 2) {
+    ranges.push_back({std::strtoull(argv[i], nullptr, 10), std::strtoull(argv[i + 1], nullptr, 10), 0});
+  }
+  TileHarness harness(image.size(), model);
+  harness.WriteMemory(0, image);
+  harness.set_timeout_cycles(uint64_t{1} << 40);
+  if (harness.Read32(kId) != kEngineId) {
+    std::fprintf(stderr, "verify: the engine does not answer with its id\n");
+    return 1;
+  }
+  const uint64_t start = harness.cycle();
+  harness.set_write_observer([&](uint64_t address, uint64_t cycle) {
+    for (Range& range : ranges) {
+      if (address >= range.begin && address < range.end) range.last_write = cycle - start;
+    }
+  });
+  const RunResult result = RunProgram(harness, 0);
+  std::printf("{\"done\":%s,\"errors\":%u,\"breaches\":%d,\"cycles\":%llu,\"last_writes\":[",
+              result.is_done ? "true" : "false", result.errors, harness.breaches(),
+              static_cast<unsigned long long>(result.cycles));
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    std::printf("%s%llu", i ? "," : "", static_cast<unsigned long long>(ranges[i].last_write));
+  }
+  std::printf("]}\n");
+  std::ofstream out(argv[2], std::ios::binary);
+  out.write(reinterpret_cast<const char*>(harness.memory().data()),
+            static_cast<std::streamsize>(harness.memory().size()));
+  return out && result.is_done ? 0 : 1;
+}
