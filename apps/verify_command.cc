@@ -37,7 +37,8 @@ std::string Quoted(const std::string& text) {
 
 // Runs a shell line; its output goes to `log`.
 Result<void> Shell(const std::string& line, const fs::path& log, std::string_view what) {
-  const int status = std::system(fmt::format("{{ {}; }} >{} 2>&1", line, Quoted(log.string())).c_str());
+  const int status =
+      std::system(fmt::format("{{ {}; }} >{} 2>&1", line, Quoted(log.string())).c_str());
   if (status == 0) return {};
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(log, uint64_t{1} << 26));
   const std::string text(bytes.begin(), bytes.end());
@@ -50,8 +51,7 @@ Result<void> CheckManifest(const fs::path& folder, bool is_edited) {
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(folder / tile::kManifestName, 1 << 22));
   const auto manifest = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
   if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) {
-    return Fail("{}: is damaged; emit the bundle again",
-                (folder / tile::kManifestName).string());
+    return Fail("{}: is damaged; emit the bundle again", (folder / tile::kManifestName).string());
   }
   if (is_edited) return {};
   for (const auto& [name, hash] : manifest["files"].items()) {
@@ -74,12 +74,13 @@ Result<void> BuildModel(const fs::path& folder, const tile::Design& design) {
   if (std::system("command -v verilator >/dev/null 2>&1") != 0) {
     return Fail("verilator is not installed (Debian: apt-get install verilator)");
   }
-  std::string line = fmt::format("cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal ",
-                                 Quoted(folder.string()));
+  std::string line =
+      fmt::format("cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal ",
+                  Quoted(folder.string()));
   line += "--top-module tile_engine --prefix Vtile_engine -Mdir build -o verify ";
   for (const std::string& p : tile::EngineParameters(design)) line += p + " ";
-  line += fmt::format("-MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2 -DPORTS={}' ",
-                      design.dma_ports);
+  line +=
+      fmt::format("-MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2 -DPORTS={}' ", design.dma_ports);
   for (const std::string& source : tile::RtlSources()) line += source + " ";
   line += "tb/tile_harness.cc tb/verify_main.cc";
   std::error_code error;
@@ -123,11 +124,13 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
   LICHEN_TRY_VOID(WriteFile(in, std::span<const uint8_t>(memory)));
   const tile::MemoryTiming timing =
       o.memory == "ideal" ? tile::IdealMemory() : tile::BoardMemory(plan.board, plan.design);
-  std::string line = fmt::format("{} {} {} {} {} {} {} {}",
-                                 Quoted((folder / "build/verify").string()), Quoted(in.string()),
-                                 Quoted(out.string()), timing.latency_cycles,
-                                 timing.bytes_per_cycle, timing.outstanding_bursts,
-                                 o.seed == 0 ? 0 : 30, o.seed);
+  LICHEN_TRY(const tile::Trace trace, tile::SimulateTime(plan, timing));
+  // Far more than back-pressure costs: an engine that has stopped.
+  const int64_t timeout = 20 * trace.cycles + 100'000;
+  std::string line = fmt::format(
+      "{} {} {} {} {} {} {} {} {}", Quoted((folder / "build/verify").string()), Quoted(in.string()),
+      Quoted(out.string()), timing.latency_cycles, timing.bytes_per_cycle,
+      timing.outstanding_bursts, o.seed == 0 ? 0 : 30, o.seed, timeout);
   for (const tile::PlannedLayer& layer : plan.layers) {
     const tile::TensorPlace& t = plan.tensors[layer.output];
     line += fmt::format(" {} {}", t.address_bytes, t.address_bytes + t.height * t.row_stride_bytes);
@@ -142,7 +145,6 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
     return Fail("the RTL broke rules of AXI or reports errors: {}", log.string());
   }
   LICHEN_TRY(const std::vector<uint8_t> after, ReadFile(out));
-  LICHEN_TRY(const tile::Trace trace, tile::SimulateTime(plan, timing));
   Outcome outcome{.layers = {},
                   .rtl_cycles = json["cycles"],
                   .simulated_cycles = trace.cycles,
@@ -200,12 +202,12 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
     Table table{.header = {"layer", "equal", "cycles RTL", "cycles simulated", "difference"},
                 .rows = {}};
     for (const LayerResult& layer : outcome.layers) {
-      table.rows.push_back({layer.name, layer.is_equal ? "yes" : "NO",
-                            fmt::format("{}", layer.rtl_cycles),
-                            fmt::format("{}", layer.simulated_cycles),
-                            fmt::format("{:+.2f} %", 100.0 * (static_cast<double>(layer.simulated_cycles) /
-                                                                  static_cast<double>(layer.rtl_cycles) -
-                                                              1))});
+      table.rows.push_back(
+          {layer.name, layer.is_equal ? "yes" : "NO", fmt::format("{}", layer.rtl_cycles),
+           fmt::format("{}", layer.simulated_cycles),
+           fmt::format("{:+.2f} %", 100.0 * (static_cast<double>(layer.simulated_cycles) /
+                                                 static_cast<double>(layer.rtl_cycles) -
+                                             1))});
     }
     PrintText(common, "{}RTL {} cycles, simulated {}\n", ToText(table), outcome.rtl_cycles,
               outcome.simulated_cycles);
@@ -226,8 +228,7 @@ void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
       ->required();
   command->add_option("--image", options->image, "The picture (default: a rendered one)")
       ->type_name("IN.png");
-  command->add_option("--seed", options->seed,
-                      "Hold every handshake back at random; 0: never")
+  command->add_option("--seed", options->seed, "Hold every handshake back at random; 0: never")
       ->type_name("N");
   command->add_option("--memory", options->memory, "ideal, or ddr4: the board's memory")
       ->capture_default_str();

@@ -49,6 +49,8 @@ synth gdn_divider 0
 synth tile_epilogue_lane -
 synth tile_array 32 Pif=2 Pof=4 Pixels=4
 synth tile_array 128 Pif=4 Pof=8 Pixels=4
+synth tile_array8 16 Pif=2 Pof=4 Pixels=4
+synth tile_array8 64 Pif=8 Pof=8 Pixels=2
 synth axi_read_dma 0
 synth axi_write_dma 0
 synth element_unpacker 0

@@ -98,8 +98,8 @@ Design RandomDesign(Random& random) {
   Design d;
   d.operand_bits = 16;
   d.pif = int64_t{1} << Between(random, 0, 3);
-  d.epilogue_lanes = d.pif << Between(random, 0, 1);
-  d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 2);
+  d.epilogue_lanes = std::max<int64_t>(d.pif << Between(random, 0, 1), 2);
+  d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 8 / d.pif);
   d.poy = Between(random, 1, 4);
   d.pox = Between(random, 1, 8);
   d.input_buffer_words = 16384;

@@ -27,9 +27,11 @@ class Source {
       case 2:
         return Small() - 2;
       case 3:
-        return std::min(limit - 1, (int64_t{1} << (random_() % static_cast<uint64_t>(bits - 1))) + Small() - 2);
+        return std::min(
+            limit - 1, (int64_t{1} << (random_() % static_cast<uint64_t>(bits - 1))) + Small() - 2);
       default: {
-        const auto value = static_cast<int64_t>(random_() % static_cast<uint64_t>(2 * limit)) - limit;
+        const auto value =
+            static_cast<int64_t>(random_() % static_cast<uint64_t>(2 * limit)) - limit;
         return value >> (random_() % static_cast<uint64_t>(bits));
       }
     }

@@ -37,6 +37,7 @@ enum Register : uint32_t {
   kPoy = 0x48,
   kPox = 0x4C,
   kEpilogueLanes = 0x50,
+  kOperandBits = 0x54,
 };
 
 inline constexpr uint32_t kEngineId = 0x4C494348;  // "LICH"

@@ -85,7 +85,9 @@ bool TestRead(VerilatedContext& context, uint64_t seed, int stall_percent, int l
     top.r_valid_i = has_beat && (is_shown || random.Goes());
     if (top.r_valid_i) {
       is_shown = true;
-      std::memcpy(top.r_data_i.data(), &memory[bursts.front().address + static_cast<uint64_t>(read_beat) * kBeatBytes], kBeatBytes);
+      std::memcpy(top.r_data_i.data(),
+                  &memory[bursts.front().address + static_cast<uint64_t>(read_beat) * kBeatBytes],
+                  kBeatBytes);
       top.r_last_i = read_beat + 1 == bursts.front().beats;
     }
     top.r_resp_i = 0;
@@ -113,7 +115,8 @@ bool TestRead(VerilatedContext& context, uint64_t seed, int stall_percent, int l
       const Range& r = ranges[out_range];
       const uint64_t at = (r.address / kBeatBytes + out_beat) * kBeatBytes;
       if (std::memcmp(top.beat_o.data(), &memory[at], kBeatBytes) != 0) {
-        std::printf("read seed %llu: beat %llu of range %zu is wrong\n", static_cast<unsigned long long>(seed),
+        std::printf("read seed %llu: beat %llu of range %zu is wrong\n",
+                    static_cast<unsigned long long>(seed),
                     static_cast<unsigned long long>(out_beat), out_range);
         return false;
       }
@@ -128,9 +131,9 @@ bool TestRead(VerilatedContext& context, uint64_t seed, int stall_percent, int l
   }
   const bool is_fast = stall_percent > 0 || cycle <= total + static_cast<uint64_t>(latency) + 16;
   if (taken != total || !is_fast) {
-    std::printf("read seed %llu: %llu of %llu beats in %llu cycles\n", static_cast<unsigned long long>(seed),
-                static_cast<unsigned long long>(taken), static_cast<unsigned long long>(total),
-                static_cast<unsigned long long>(cycle));
+    std::printf("read seed %llu: %llu of %llu beats in %llu cycles\n",
+                static_cast<unsigned long long>(seed), static_cast<unsigned long long>(taken),
+                static_cast<unsigned long long>(total), static_cast<unsigned long long>(cycle));
   }
   return taken == total && is_fast;
 }
@@ -197,7 +200,8 @@ bool TestWrite(VerilatedContext& context, uint64_t seed, int stall_percent, int 
         const Burst& b = bursts.front();
         const uint64_t at = b.address + static_cast<uint64_t>(write_beat) * kBeatBytes;
         for (uint64_t k = 0; k < kBeatBytes; ++k) {
-          if (top.w_strb_o >> k & 1) memory[at + k] = static_cast<uint8_t>(top.w_data_o[k / 4] >> (8 * (k % 4)));
+          if (top.w_strb_o >> k & 1)
+            memory[at + k] = static_cast<uint8_t>(top.w_data_o[k / 4] >> (8 * (k % 4)));
         }
         ++written;
         const bool is_last = ++write_beat == b.beats;
@@ -221,12 +225,13 @@ bool TestWrite(VerilatedContext& context, uint64_t seed, int stall_percent, int 
     top.clk_i = 1;
     top.eval();
   }
-  const bool is_fast = stall_percent > 0 || cycle <= total + ranges.size() + static_cast<uint64_t>(latency) + 16;
+  const bool is_fast =
+      stall_percent > 0 || cycle <= total + ranges.size() + static_cast<uint64_t>(latency) + 16;
   const bool is_right = written == total && memory == expected && is_answered && is_fast;
   if (!is_right) {
-    std::printf("write seed %llu: %llu of %llu beats in %llu cycles\n", static_cast<unsigned long long>(seed),
-                static_cast<unsigned long long>(written), static_cast<unsigned long long>(total),
-                static_cast<unsigned long long>(cycle));
+    std::printf("write seed %llu: %llu of %llu beats in %llu cycles\n",
+                static_cast<unsigned long long>(seed), static_cast<unsigned long long>(written),
+                static_cast<unsigned long long>(total), static_cast<unsigned long long>(cycle));
   }
   return is_right;
 }

@@ -44,7 +44,8 @@ bool RunOne(uint64_t seed, Totals& totals) {
   for (const tile::Instruction& instruction : program.instructions) {
     const Result<void> result = machine.Execute(instruction);
     if (!result) {
-      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), result.error().message.c_str());
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
+                  result.error().message.c_str());
       return false;
     }
   }
@@ -52,8 +53,10 @@ bool RunOne(uint64_t seed, Totals& totals) {
   model.seed = seed;
   // Ideal, slow, and with random back-pressure.
   if (seed % 3 == 1) model.stall_percent = 10 + static_cast<int>(seed % 7) * 10;
-  if (seed % 3 == 2) model = {.latency_cycles = 60, .bytes_per_cycle = 12.5, .outstanding_bursts = 4, .seed = seed};
+  if (seed % 3 == 2)
+    model = {.latency_cycles = 60, .bytes_per_cycle = 12.5, .outstanding_bursts = 4, .seed = seed};
   TileHarness engine(program.memory.size(), model);
+  engine.set_timeout_cycles(100'000);
   engine.WriteMemory(0, program.memory);
   const RunResult run = RunProgram(engine, program.program_address);
   size_t different = 0;
@@ -67,11 +70,13 @@ bool RunOne(uint64_t seed, Totals& totals) {
   totals.written += written;
   totals.cycles += run.cycles;
   totals.instructions += program.instructions.size();
-  const bool is_right = written > 0 && run.is_done && run.errors == 0 && different == 0 && engine.breaches() == 0;
+  const bool is_right =
+      written > 0 && run.is_done && run.errors == 0 && different == 0 && engine.breaches() == 0;
   if (!is_right) {
-    std::printf("seed %llu: done %d, errors %u, breaches %d, %zu bytes differ from %zu on, %llu cycles\n",
-                static_cast<unsigned long long>(seed), run.is_done, run.errors, engine.breaches(), different, first,
-                static_cast<unsigned long long>(run.cycles));
+    std::printf(
+        "seed %llu: done %d, errors %u, breaches %d, %zu bytes differ from %zu on, %llu cycles\n",
+        static_cast<unsigned long long>(seed), run.is_done, run.errors, engine.breaches(),
+        different, first, static_cast<unsigned long long>(run.cycles));
     for (const tile::Instruction& instruction : program.instructions) {
       std::printf("  %s\n", tile::ToText(instruction).c_str());
     }
@@ -90,9 +95,10 @@ int main(int argc, char** argv) {
   for (uint64_t seed = first; seed < first + programs && failed < 1; ++seed) {
     if (!lichen::rtl::RunOne(seed, totals)) ++failed;
   }
-  std::printf("%s: %llu programs from seed %llu, %zu instructions, %llu cycles, %zu bytes changed\n",
-              failed == 0 ? "passed" : "FAILED", static_cast<unsigned long long>(programs),
-              static_cast<unsigned long long>(first), totals.instructions,
-              static_cast<unsigned long long>(totals.cycles), totals.written);
+  std::printf(
+      "%s: %llu programs from seed %llu, %zu instructions, %llu cycles, %zu bytes changed\n",
+      failed == 0 ? "passed" : "FAILED", static_cast<unsigned long long>(programs),
+      static_cast<unsigned long long>(first), totals.instructions,
+      static_cast<unsigned long long>(totals.cycles), totals.written);
   return failed == 0 ? 0 : 1;
 }

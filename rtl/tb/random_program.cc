@@ -25,9 +25,11 @@ struct Halves {
 class Maker {
  public:
   Maker(const tile::Design& design, uint64_t seed)
-      : d_(design), random_(seed), half_{Half(d_.input_buffer_words), Half(d_.weight_buffer_words),
-                                         Half(d_.parameter_buffer_words), Half(d_.middle_buffer_words),
-                                         Half(d_.output_buffer_words)} {}
+      : d_(design),
+        random_(seed),
+        half_{Half(d_.input_buffer_words), Half(d_.weight_buffer_words),
+              Half(d_.parameter_buffer_words), Half(d_.middle_buffer_words),
+              Half(d_.output_buffer_words)} {}
 
   RandomProgram Make(int jobs) {
     p_.memory.resize(kTensorBytes + kParameterBytes + kResultBytes + kProgramBytes);
@@ -70,7 +72,8 @@ class Maker {
 
   // The multiplier alone: |x * multiplier| stays below 2^47.
   tile::ChannelRecord GdnRecord() {
-    const auto multiplier = static_cast<int32_t>(static_cast<uint32_t>(random_())) >> Between(0, 31);
+    const auto multiplier =
+        static_cast<int32_t>(static_cast<uint32_t>(random_())) >> Between(0, 31);
     return {.multiplier = std::max(multiplier, -INT32_MAX)};
   }
 
@@ -98,12 +101,14 @@ class Maker {
     for (uint32_t l = 2; l < lanes; ++l) put(tile::ToBytes(Record()));
     for (uint32_t word = 0; word < groups * (has_norm ? 2 : 1); ++word) {
       const bool is_gdn_output = kind == tile::ComputeKind::kGdn && word % 2 == 1;
-      for (uint32_t l = 0; l < lanes; ++l) put(tile::ToBytes(is_gdn_output ? GdnRecord() : Record()));
+      for (uint32_t l = 0; l < lanes; ++l)
+        put(tile::ToBytes(is_gdn_output ? GdnRecord() : Record()));
     }
     return begin;
   }
 
-  void AddParameters(tile::ComputeKind kind, const tile::Compute& compute, uint32_t wait, uint32_t signal) {
+  void AddParameters(tile::ComputeKind kind, const tile::Compute& compute, uint32_t wait,
+                     uint32_t signal) {
     tile::Weight w;
     w.sync = {wait, signal};
     const uint32_t groups = compute.parameter_group + compute.lane_groups;
@@ -154,8 +159,10 @@ class Maker {
     load.rows = (c.row_groups * poy - 1) * c.stride_y + c.tap_row + c.taps_y;
     const uint32_t pixels = (c.column_groups * pox - 1) * c.stride_x + c.tap_column + c.taps_x;
     load.row_words = pixels * load.chunks;
-    load.row_pitch = ((pixels - 1) / (c.stride_x * pox) + 1) * c.stride_x * load.chunks + Between(0, 2);
-    const uint32_t bank_words = ((load.rows - 1) / (c.stride_y * poy) + 1) * c.stride_y * load.row_pitch;
+    load.row_pitch =
+        ((pixels - 1) / (c.stride_x * pox) + 1) * c.stride_x * load.chunks + Between(0, 2);
+    const uint32_t bank_words =
+        ((load.rows - 1) / (c.stride_y * poy) + 1) * c.stride_y * load.row_pitch;
     if (bank_words > half_.input || load.row_words * load.rows > 6000) return false;
     load.base = which * half_.input + Between(0, half_.input - bank_words);
     load.top_rows = Between(0, std::min(load.rows, 3U));
@@ -167,7 +174,8 @@ class Maker {
     const auto bytes = static_cast<uint32_t>(d_.ElementBytes());
     load.is_unsigned = bytes == 1 ? Between(0, 1) : 0;
     load.row_stride_bytes = bytes * (load.valid_elements + Between(0, 40));
-    const uint64_t load_bytes = uint64_t{load.valid_rows} * load.row_stride_bytes + bytes * load.valid_elements;
+    const uint64_t load_bytes =
+        uint64_t{load.valid_rows} * load.row_stride_bytes + bytes * load.valid_elements;
     if (load_bytes > kTensorBytes) return false;
     load.address_bytes = bytes * (random_() % ((kTensorBytes - load_bytes) / bytes + 1));
 
@@ -182,7 +190,8 @@ class Maker {
     tile::Compute n = c;
     n.source = tile::ComputeSource::kMiddle;
     n.target = tile::ComputeTarget::kOutput;
-    n.kind = OneOf({tile::ComputeKind::kGdn, tile::ComputeKind::kIgdn, tile::ComputeKind::kConvolution});
+    n.kind =
+        OneOf({tile::ComputeKind::kGdn, tile::ComputeKind::kIgdn, tile::ComputeKind::kConvolution});
     n.taps_y = n.taps_x = 1;
     n.tap_row = n.tap_column = 0;
     n.chunks = c.lane_groups * lanes / pif;
@@ -199,10 +208,13 @@ class Maker {
       return true;
     }
     if (via_middle) {
-      const uint32_t pitch = c.lane_groups * words + Between(0, 2);
+      // The array reads words of the middle buffer in aligned groups where they are shorter than its own.
+      const uint32_t split = std::max(1U, pif / e);
+      const uint32_t pitch = (c.lane_groups * words + Between(0, 2) + split - 1) / split * split;
       const uint32_t middle_words = c.row_groups * c.column_groups * pitch;
       if (middle_words > half_.middle) return false;
-      c.target_base = which * half_.middle + Between(0, half_.middle - middle_words);
+      c.target_base =
+          (which * half_.middle + Between(0, half_.middle - middle_words)) / split * split;
       c.target_pitch = pitch;
       n.source_base = c.target_base;
       n.source_pitch = pitch;
@@ -253,10 +265,19 @@ class Maker {
     }
     load.sync = {after(Token::kComputeToLoad), Bit(Token::kLoadToCompute)};
     p_.instructions.push_back(load);
-    c.sync.wait = Bit(Token::kLoadToCompute) | Bit(Token::kWeightToCompute) | after(Token::kStoreToCompute);
-    last.sync.signal = Bit(Token::kComputeToLoad) | Bit(Token::kComputeToWeight) | Bit(Token::kComputeToStore);
+    c.sync.wait =
+        Bit(Token::kLoadToCompute) | Bit(Token::kWeightToCompute) | after(Token::kStoreToCompute);
+    last.sync.signal =
+        Bit(Token::kComputeToLoad) | Bit(Token::kComputeToWeight) | Bit(Token::kComputeToStore);
     p_.instructions.push_back(c);
-    if (via_middle) p_.instructions.push_back(n);
+    if (via_middle) {
+      // Twice with other parameters: the second overwrites what the first gave, without waiting for it.
+      tile::Compute before = n;
+      before.sync = {};
+      before.parameter_group = 0;
+      if (Between(0, 2) == 0) p_.instructions.push_back(before);
+      p_.instructions.push_back(n);
+    }
     stores.front().sync.wait |= Bit(Token::kComputeToStore);
     stores.back().sync.signal |= Bit(Token::kStoreToCompute);
     for (const tile::Store& s : stores) p_.instructions.push_back(s);

@@ -14,16 +14,16 @@ namespace {
 
 constexpr uint64_t kBeatBytes = 16;
 
-// Bits of Verilator's ports, which are integers or arrays of 32-bit words.
+// Up to 64 bits of Verilator's ports, which are integers or arrays of 32-bit words.
 template <class T>
 uint64_t Get(const T& port, size_t lsb, int width) {
   uint64_t value = 0;
   if constexpr (std::is_integral_v<T>) {
     value = static_cast<uint64_t>(port) >> lsb;
   } else {
-    for (int i = 0; i < width; ++i) {
-      const size_t bit = lsb + static_cast<size_t>(i);
-      value |= uint64_t{port[bit / 32] >> (bit % 32) & 1U} << i;
+    for (int at = -static_cast<int>(lsb % 32); at < width; at += 32) {
+      const uint64_t word = port[(lsb + static_cast<size_t>(at + 31)) / 32];
+      value |= at < 0 ? word >> -at : word << at;
     }
   }
   return width == 64 ? value : value & ((uint64_t{1} << width) - 1);
@@ -31,12 +31,17 @@ uint64_t Get(const T& port, size_t lsb, int width) {
 
 template <class T>
 void Set(T& port, size_t lsb, int width, uint64_t value) {
-  for (int i = 0; i < width; ++i) {
-    const size_t bit = lsb + static_cast<size_t>(i);
-    if constexpr (std::is_integral_v<T>) {
-      const auto mask = static_cast<T>(uint64_t{1} << bit);
-      port = static_cast<T>(value >> i & 1 ? port | mask : port & ~mask);
-    } else {
+  if constexpr (std::is_integral_v<T>) {
+    const uint64_t mask = (width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1) << lsb;
+    port = static_cast<T>((static_cast<uint64_t>(port) & ~mask) | (value << lsb & mask));
+  } else {
+    if (width == 64) {  // data: whole words
+      port[lsb / 32] = static_cast<uint32_t>(value);
+      port[lsb / 32 + 1] = static_cast<uint32_t>(value >> 32);
+      return;
+    }
+    for (int i = 0; i < width; ++i) {
+      const size_t bit = lsb + static_cast<size_t>(i);
       const uint32_t mask = 1U << (bit % 32);
       port[bit / 32] = value >> i & 1 ? port[bit / 32] | mask : port[bit / 32] & ~mask;
     }
@@ -51,13 +56,13 @@ struct Burst {
 
 struct Port {
   std::deque<Burst> reads;
-  std::deque<Burst> writes;         // addresses whose data has not all come
-  std::deque<uint64_t> answers;     // cycles from which each may be given
+  std::deque<Burst> writes;      // addresses whose data has not all come
+  std::deque<uint64_t> answers;  // cycles from which each may be given
   int read_beat = 0;
   int write_beat = 0;
-  bool is_r_shown = false;          // rvalid must stay
+  bool is_r_shown = false;  // rvalid must stay
   bool is_b_shown = false;
-  bool is_ar_waiting = false;       // arvalid must stay
+  bool is_ar_waiting = false;  // arvalid must stay
   bool is_aw_waiting = false;
   bool is_w_waiting = false;
   uint64_t ar_address = 0;
@@ -84,7 +89,8 @@ struct TileHarness::Impl {
   }
 
   void Breach(const char* what) {
-    if (++breaches < 10) std::fprintf(stderr, "cycle %llu: %s\n", static_cast<unsigned long long>(cycle), what);
+    if (++breaches < 10)
+      std::fprintf(stderr, "cycle %llu: %s\n", static_cast<unsigned long long>(cycle), what);
   }
 
   void CheckBurst(uint64_t address, int beats) {
@@ -154,7 +160,8 @@ void TileHarness::Tick() {
     const auto latency = static_cast<uint64_t>(s.model.latency_cycles);
     const bool ar_valid = Get(e.m_axi_arvalid_o, p, 1);
     const uint64_t ar_address = Get(e.m_axi_araddr_o, 40 * p, 40);
-    if (port.is_ar_waiting && (!ar_valid || ar_address != port.ar_address)) s.Breach("an address changed");
+    if (port.is_ar_waiting && (!ar_valid || ar_address != port.ar_address))
+      s.Breach("an address changed");
     if (ar_valid && Get(e.m_axi_arready_i, p, 1)) {
       const int beats = static_cast<int>(Get(e.m_axi_arlen_o, 8 * p, 8)) + 1;
       s.CheckBurst(ar_address, beats);
@@ -203,7 +210,8 @@ void TileHarness::Tick() {
     port.w_data = w_data;
     const bool aw_valid = Get(e.m_axi_awvalid_o, p, 1);
     const uint64_t aw_address = Get(e.m_axi_awaddr_o, 40 * p, 40);
-    if (port.is_aw_waiting && (!aw_valid || aw_address != port.aw_address)) s.Breach("an address changed");
+    if (port.is_aw_waiting && (!aw_valid || aw_address != port.aw_address))
+      s.Breach("an address changed");
     if (aw_valid && Get(e.m_axi_awready_i, p, 1)) {
       const int beats = static_cast<int>(Get(e.m_axi_awlen_o, 8 * p, 8)) + 1;
       s.CheckBurst(aw_address, beats);

@@ -1,6 +1,6 @@
 // Runs a program on the verilated engine: memory image in, memory image and cycles out.
 //
-// Usage: verify MEMORY_IN MEMORY_OUT LATENCY BYTES_PER_CYCLE OUTSTANDING STALL_PERCENT SEED [BEGIN END]...
+// Usage: verify MEMORY_IN MEMORY_OUT LATENCY BYTES_PER_CYCLE OUTSTANDING STALL_PERCENT SEED TIMEOUT_CYCLES [BEGIN END]...
 // Prints one JSON object: cycles of the run, and for each range [BEGIN, END) of memory the cycle, counted
 // from the start, in which the engine last wrote there.
 #include <cstdio>
@@ -30,7 +30,7 @@ std::vector<uint8_t> ReadAll(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 8 || argc % 2 != 0) {
+  if (argc < 9 || argc % 2 != 1) {
     std::fprintf(stderr, "verify: wrong number of arguments\n");
     return 2;
   }
@@ -42,12 +42,13 @@ int main(int argc, char** argv) {
   model.stall_percent = std::atoi(argv[6]);
   model.seed = std::strtoull(argv[7], nullptr, 10);
   std::vector<Range> ranges;
-  for (int i = 8; i + 1 < argc; i += 2) {
-    ranges.push_back({std::strtoull(argv[i], nullptr, 10), std::strtoull(argv[i + 1], nullptr, 10), 0});
+  for (int i = 9; i + 1 < argc; i += 2) {
+    ranges.push_back(
+        {std::strtoull(argv[i], nullptr, 10), std::strtoull(argv[i + 1], nullptr, 10), 0});
   }
   TileHarness harness(image.size(), model);
   harness.WriteMemory(0, image);
-  harness.set_timeout_cycles(uint64_t{1} << 40);
+  harness.set_timeout_cycles(std::strtoull(argv[8], nullptr, 10));
   if (harness.Read32(kId) != kEngineId) {
     std::fprintf(stderr, "verify: the engine does not answer with its id\n");
     return 1;

@@ -2,7 +2,7 @@
 //
 // Contract: the first step of an instruction may come in the cycle after the last step of the one before. Last steps of sets are at least
 // DrainCycles apart, because the epilogue takes that long for a set. An instruction that reads the middle buffer starts when
-// everything earlier is written. Outputs of a step are valid with step_valid_o; nothing stalls behind this module.
+// everything earlier that goes there is written. Outputs of a step are valid with step_valid_o; nothing stalls behind this module.
 module tile_sequencer #(
   parameter int unsigned Poy = 1,
   parameter int unsigned Pox = 4,
@@ -46,7 +46,7 @@ module tile_sequencer #(
 
   logic busy_q;
   logic [SpaceWidth-1:0] space_q;
-  logic [TimerWidth-1:0] written_q;
+  logic [TimerWidth-1:0] written_q, middle_written_q;  // cycles until results are written: all, the middle buffer's
   logic [9:0] chunk_left_q, row_group_left_q, column_group_left_q;
   logic [5:0] tap_x_left_q;
   logic [3:0] tap_y_left_q;
@@ -69,7 +69,7 @@ module tile_sequencer #(
   assign issue = busy_q && !(last_step && space_q != '0);
   assign finish = issue && last_step && end_all;
   assign start = plan_valid_i && (next_in.wait_mask & ~available_i) == '0 && (!busy_q || finish)
-                 && (!next_in.source || (!busy_q && written_q == '0));
+                 && (!next_in.source || ((!busy_q || in.target) && middle_written_q == '0));
   assign plan_ready_o = start;
   assign take_o = start ? next_in.wait_mask : '0;
   assign idle_o = !busy_q && written_q == '0;
@@ -157,6 +157,7 @@ module tile_sequencer #(
       busy_q <= 1'b0;
       space_q <= '0;
       written_q <= '0;
+      middle_written_q <= '0;
     end else begin
       busy_q <= start || (busy_q && !finish);
       if (issue && last_step) begin
@@ -166,6 +167,8 @@ module tile_sequencer #(
         if (space_q != '0) space_q <= space_q - 1'b1;
         if (written_q != '0) written_q <= written_q - 1'b1;
       end
+      if (issue && last_step && !in.target) middle_written_q <= TimerWidth'(WrittenCycles);
+      else if (middle_written_q != '0) middle_written_q <= middle_written_q - 1'b1;
     end
   end
 

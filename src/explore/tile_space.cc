@@ -404,7 +404,7 @@ TileSpace DefaultSpace(int64_t operand_bits) {
   return {.pif = {2, 4, 8, 16},
           .pof = {4, 8, 16, 32, 64},
           .poy = {1, 2, 3, 4, 5},
-          .pox = {2, 4, 6, 8, 10, 12, 15, 16, 18, 19, 20, 24, 30, 32, 36, 38},
+          .pox = {2, 4, 6, 8, 10, 12, 15, 16, 18, 19, 20, 24, 30, 32},
           .input_buffer_words = {1024, 2048, 4096, 8192, 16384},
           .middle_buffer_words = {256, 512, 1024, 2048},
           .output_buffer_words = {2048, 4096, 8192, 16384},

@@ -50,9 +50,13 @@ Result<void> CheckDesign(const Design& d) {
     }
   }
   for (const auto& [name, value] : {std::pair{"poy", d.poy}, {"pox", d.pox}}) {
-    if (value < 1 || value > 256) return Fail("{} is {}: must be 1 to 256", name, value);
+    if (value < 1 || value > 32) return Fail("{} is {}: must be 1 to 32", name, value);
   }
-  if (d.pof < 2) return Fail("pof is 1: must be at least 2");
+  if (d.epilogue_lanes < 2) return Fail("epilogue_lanes is 1: must be at least 2");
+  if (d.WeightWordBytes() % 16 != 0) {
+    return Fail("pif {} times pof {} make words of {} bytes: must be a multiple of 16", d.pif, d.pof,
+                d.WeightWordBytes());
+  }
   if (d.operand_bits != 16 && d.operand_bits != 8) {
     return Fail("operand_bits is {}: must be 16 or 8", d.operand_bits);
   }

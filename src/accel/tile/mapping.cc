@@ -175,13 +175,14 @@ int64_t TileCycles(const Mapping& m, const Design& d) {
   const int64_t drain = DrainCycles(d);
   int64_t cycles = 0;
   for (const Pass& pass : m.passes) {
-    cycles +=
-        kStartCycles + sets * pass.groups * std::max(pass.taps_y * pass.taps_x * m.chunks, drain);
+    const int64_t steps = std::max(pass.taps_y * pass.taps_x * m.chunks, drain);
+    cycles += std::max(sets * pass.groups * steps, kPrepareCycles);
   }
   // Norms begin when the epilogue has written the middle buffer.
-  if (!m.norm_passes.empty()) cycles += drain + kEpilogueLatency;
+  if (!m.norm_passes.empty()) cycles += drain + EpilogueLatency(d) + 1;
   for (const Pass& pass : m.norm_passes) {
-    cycles += kStartCycles + sets * pass.groups * std::max(m.lane_channels / d.pif, drain);
+    const int64_t steps = std::max(m.lane_channels / d.pif, drain);
+    cycles += std::max(sets * pass.groups * steps, kPrepareCycles);
   }
   return cycles;
 }

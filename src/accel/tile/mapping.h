@@ -97,8 +97,10 @@ int64_t InputStride(const Layer& layer, const Design& design);
 int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted);
 
 // Constant delays of the engine (rtl/README.md, Timing), which simulator and estimate share.
-inline constexpr int64_t kStartCycles = 4;       // from an instruction's tokens to its first step
-inline constexpr int64_t kEpilogueLatency = 64;  // from the last sum to its word in a buffer
+// From a set's last step to its first word in a buffer, less the words before it.
+constexpr int64_t EpilogueLatency(const Design& design) { return design.pif + 44; }
+// Between the starts of two instructions of the compute unit.
+inline constexpr int64_t kPrepareCycles = 10;
 
 // Cycles of the array for one tile: its steps, and the waits between its instructions.
 int64_t TileCycles(const Mapping& mapping, const Design& design);

@@ -209,7 +209,8 @@ class TimeSimulation {
     }
     space_[static_cast<size_t>(index)] = time;
     unit.is_running = true;
-    unit.time = time + kStartCycles;
+    // Addresses go out three cycles after the start; the array needs none.
+    unit.time = index == kCompute ? time : time + 3;
     unit.data = unit.time;
     unit.issued = unit.time;
     unit.last_end = unit.time;
@@ -232,26 +233,26 @@ class TimeSimulation {
     unit.free = std::max(unit.free, index == kCompute ? unit.free : time);
   }
 
-  // The array takes the next instruction when its last step is done; results follow.
+  // The array takes the next instruction with the last step of the one before; results follow.
   void RunCompute(const Compute& c, size_t number) {
     Unit& unit = units_[kCompute];
-    double start = unit.time;
+    const int64_t drain = DrainCycles(d_);
+    double start = std::max(unit.time, prepared_);
     if (c.source == ComputeSource::kMiddle) start = std::max(start, middle_written_);
+    prepared_ = start + kPrepareCycles;
     const int64_t sets = int64_t{c.row_groups} * c.column_groups * c.lane_groups;
     const int64_t steps = int64_t{c.taps_y} * c.taps_x * c.chunks;
-    const int64_t drain = DrainCycles(d_);
     // A set's sums go to the epilogue when it has done with those of the set before.
-    double handed = std::max(start + static_cast<double>(steps), epilogue_free_);
     const auto period = static_cast<double>(std::max(steps, drain));
-    handed += static_cast<double>(sets - 1) * period;
-    epilogue_free_ = handed + static_cast<double>(drain);
-    unit.free = handed;
+    double last_step =
+        std::max(start + static_cast<double>(steps), last_step_ + static_cast<double>(drain));
+    last_step += static_cast<double>(sets - 1) * period;
+    last_step_ = last_step;
     array_[layer_of_[number]] += sets * steps;
-    const double done = epilogue_free_ + kEpilogueLatency;
-    if (c.target == ComputeTarget::kMiddle) middle_written_ = done;
-    const double keep = unit.free;
-    Finish(kCompute, done);
-    unit.free = keep;
+    const double done = last_step + static_cast<double>(drain + EpilogueLatency(d_));
+    if (c.target == ComputeTarget::kMiddle) middle_written_ = done + 1;
+    Finish(kCompute, done + 1);
+    unit.free = last_step;
   }
 
   void Advance(int index) {
@@ -378,7 +379,8 @@ class TimeSimulation {
   std::array<std::deque<double>, kTokenCount> tokens_;
   size_t next_ = 0;
   double fetch_time_ = 0;
-  double epilogue_free_ = 0;
+  double prepared_ = 0;      // the compute unit's next instruction
+  double last_step_ = -1e9;  // of the array
   double middle_written_ = 0;
   std::vector<size_t> layer_of_;
   std::vector<double> ends_;

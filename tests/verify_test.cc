@@ -1,0 +1,249 @@
+// lichen emit and verify: the RTL computes the network, and planted faults are found. Needs Verilator.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "net/check.h"
+#include "net/graph_builder.h"
+#include "net/model_file.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+IntParams Weights(size_t count, size_t channels, int spread, uint8_t post_shift) {
+  IntParams p;
+  for (size_t i = 0; i < count; ++i) {
+    p.weights.push_back(static_cast<int16_t>(static_cast<int>(i * 2654435761U >> 16) % spread));
+    if (i % 3 == 1) p.weights.back() = static_cast<int16_t>(-p.weights.back());
+  }
+  p.weight_bits = 12;
+  p.requant.multiplier.clear();
+  p.requant.bias.clear();
+  for (size_t c = 0; c < channels; ++c) {
+    p.requant.multiplier.push_back(900 + 37 * static_cast<int64_t>(c));
+    p.requant.bias.push_back(1000 * static_cast<int64_t>(c % 5) - 2000);
+  }
+  p.requant.pre_shift = {2};
+  p.requant.post_shift = post_shift;
+  return p;
+}
+
+// Every kind of layer that the engine runs: folded input, Gdn, transposed with Igdn, few outputs.
+IntNet Net() {
+  constexpr ValueRange kRange = {-16383, 16383};
+  GraphBuilder<IntParams> b("main");
+  TensorId x = b.Input({.name = "x", .channels = 3, .range = {0, 4080}});
+  const Geometry down{.kernel_h = 5,
+                      .kernel_w = 5,
+                      .stride_h = 4,
+                      .stride_w = 4,
+                      .pad_top = 2,
+                      .pad_bottom = 2,
+                      .pad_left = 2,
+                      .pad_right = 2};
+  x = b.Add(OpKind::kConv2d, {x}, {.name = "a", .channels = 16, .range = kRange}, down,
+            Weights(16 * 75, 16, 900, 14));
+  IntParams gdn = Weights(256, 16, 50, 10);
+  for (int16_t& w : gdn.weights) w = static_cast<int16_t>(std::abs(w));
+  gdn.inner_range = {1, 1 << 22};
+  gdn.requant.bias = {1 << 20};
+  gdn.output_requant.multiplier = {1 << 14};
+  x = b.Add(OpKind::kGdn, {x}, {.name = "b", .channels = 16, .range = kRange}, {}, gdn);
+  Geometry up{.kernel_h = 5,
+              .kernel_w = 5,
+              .stride_h = 2,
+              .stride_w = 2,
+              .pad_top = 2,
+              .pad_left = 2,
+              .output_divisor = 2};
+  x = b.Add(OpKind::kConvTranspose2d, {x}, {.name = "c", .channels = 8, .range = kRange}, up,
+            Weights(8 * 25 * 16, 8, 900, 14));
+  IntParams igdn = Weights(64, 8, 50, 10);
+  for (int16_t& w : igdn.weights) w = static_cast<int16_t>(std::abs(w));
+  igdn.inner_range = {1, 1 << 22};
+  igdn.requant.bias = {1 << 20};
+  igdn.output_requant.multiplier = {50};
+  igdn.output_requant.post_shift = 16;
+  x = b.Add(OpKind::kIgdn, {x}, {.name = "d", .channels = 8, .range = kRange}, {}, igdn);
+  up.output_divisor = 1;
+  b.Output(b.Add(OpKind::kConvTranspose2d, {x}, {.name = "e", .channels = 3, .range = {0, 65535}},
+                 up, Weights(3 * 25 * 8, 3, 900, 13)));
+  IntNet net;
+  net.graphs.push_back(std::move(b).Build());
+  return net;
+}
+
+class Bundle : public testing::Test {
+ protected:
+  Bundle() : folder_(fs::temp_directory_path() / fmt::format("lichen_bundle_{}", ::getpid())) {
+    fs::create_directories(folder_);
+  }
+  ~Bundle() override { fs::remove_all(folder_); }
+
+  static bool HasVerilator() { return std::system("command -v verilator >/dev/null 2>&1") == 0; }
+
+  int Run(const std::string& arguments) {
+    const int status = std::system(fmt::format("cd {} && {} {} >out.txt 2>err.txt",
+                                               folder_.string(), LICHEN_PROGRAM, arguments)
+                                       .c_str());
+    return WEXITSTATUS(status);
+  }
+
+  std::string Read(const std::string& name) const {
+    std::ifstream in(folder_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void Write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
+
+  void Emit(const std::string& design) {
+    const IntNet net = Net();
+    const auto check = CheckIntNet(net);
+    ASSERT_TRUE(check) << check.error().message;
+    ASSERT_TRUE(SaveModel(folder_ / "m.lichen", Model(net)));
+    Write("d.toml", design);
+    ASSERT_EQ(Run("compile m.lichen --design d.toml --size 37x50 --graph main -o p.plan"), 0)
+        << Read("err.txt");
+    ASSERT_EQ(Run("emit p.plan -o bundle"), 0) << Read("err.txt");
+  }
+
+  fs::path folder_;
+};
+
+constexpr const char* kFirst = R"(
+pif = 4
+pof = 8
+poy = 1
+pox = 4
+epilogue_lanes = 4
+input_buffer_words = 1024
+weight_buffer_words = 2048
+parameter_buffer_words = 64
+middle_buffer_words = 128
+output_buffer_words = 1024
+)";
+constexpr const char* kSecond = R"(
+pif = 2
+pof = 16
+poy = 2
+pox = 2
+epilogue_lanes = 8
+input_buffer_words = 2048
+weight_buffer_words = 4096
+parameter_buffer_words = 32
+middle_buffer_words = 256
+output_buffer_words = 2048
+dma_ports = 2
+clock_mhz = 150
+)";
+constexpr const char* kThird = R"(
+pif = 1
+pof = 8
+poy = 4
+pox = 1
+epilogue_lanes = 2
+input_buffer_words = 4096
+weight_buffer_words = 8192
+parameter_buffer_words = 128
+middle_buffer_words = 512
+output_buffer_words = 4096
+dma_ports = 1
+clock_mhz = 100
+)";
+
+TEST_F(Bundle, RtlEqualsTheEngineForDesignsThatDifferInEverything) {
+  if (!HasVerilator()) GTEST_SKIP() << "Verilator is not installed";
+  for (const char* design : {kFirst, kSecond, kThird}) {
+    fs::remove_all(folder_ / "bundle");
+    Emit(design);
+    for (const char* options : {"", "--seed 7", "--seed 8 --memory ddr4", "--memory ddr4"}) {
+      ASSERT_EQ(Run(fmt::format("verify bundle --json {}", options)), 0) << Read("err.txt");
+      const auto json = nlohmann::json::parse(Read("out.txt"));
+      EXPECT_TRUE(json["equal"]);
+      ASSERT_EQ(json["layers"].size(), 3U);
+      for (const auto& layer : json["layers"]) EXPECT_TRUE(layer["equal"]) << layer["name"];
+      if (json["seed"] != 0) continue;
+      const double rtl = json["cycles_rtl"];
+      const double simulated = json["cycles_sim"];
+      // A tiny network: what happens once weighs more than in a real one.
+      EXPECT_NEAR(simulated / rtl, 1, 0.1) << design << options;
+    }
+  }
+}
+
+TEST_F(Bundle, PlantedFaultsAreFound) {
+  if (!HasVerilator()) GTEST_SKIP() << "Verilator is not installed";
+  Emit(kFirst);
+  const struct {
+    const char* file;
+    const char* right;
+    const char* wrong;
+  } faults[] = {
+      // array: a sum without the sign of the product
+      {"bundle/rtl/lib/dsp48e2_sim.sv", "{{3{m_q[44]}}, m_q}", "{3'b0, m_q}"},
+      // requantiser: rounds otherwise
+      {"bundle/rtl/lib/requantiser.sv", "s7_sum_q <= s6_sum_q >>>", "s7_sum_q <= ~s6_sum_q >>>"},
+      // address generator: takes a step of the stride too early
+      {"bundle/rtl/tile/tile_sequencer.sv", "column_phase_q + 4'd1 == in.stride_x",
+       "column_phase_q + 4'd2 == in.stride_x"},
+      // DMA: the second burst begins a beat late
+      {"bundle/rtl/lib/axi_read_dma.sv", "at_q + {27'b0, beats};",
+       "at_q + {27'b0, beats} + 36'd1;"},
+  };
+  for (const auto& fault : faults) {
+    const std::string right = Read(fault.file);
+    const size_t at = right.find(fault.right);
+    ASSERT_NE(at, right.npos) << fault.file << ": " << fault.right;
+    std::string wrong = right;
+    wrong.replace(at, std::string_view(fault.right).size(), fault.wrong);
+    Write(fault.file, wrong);
+    EXPECT_EQ(Run("verify bundle"), 1) << fault.file;
+    EXPECT_THAT(Read("err.txt"), HasSubstr("was edited"));
+    const int code = Run("verify bundle --edited");
+    EXPECT_TRUE(code == 3 || code == 1) << fault.file << ": " << code;
+    // Not because it did not build.
+    EXPECT_THAT(Read("err.txt"), testing::Not(HasSubstr("building the RTL"))) << fault.file;
+    Write(fault.file, right);
+  }
+  EXPECT_EQ(Run("verify bundle"), 0) << Read("err.txt");
+}
+
+TEST_F(Bundle, BadInputIsNamed) {
+  Emit(kFirst);
+  EXPECT_EQ(Run("verify nowhere"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("nowhere/manifest.json"));
+  EXPECT_EQ(Run("emit m.lichen -o other"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("m.lichen: is no plan"));
+  ASSERT_EQ(Run("render big.png --size 40x50"), 0);
+  EXPECT_EQ(Run("simulate p.plan --image big.png"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("is 40x50, the plan is for 37x50"));
+  std::string plan = Read("p.plan");
+  for (size_t at = 0; at < plan.size(); at += 97) {
+    std::string damaged = plan;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x20);
+    Write("damaged.plan", damaged);
+    EXPECT_EQ(Run("simulate damaged.plan"), 1) << at;
+  }
+  for (const size_t size : {size_t{0}, size_t{7}, size_t{15}, size_t{40}, plan.size() - 1}) {
+    Write("damaged.plan", plan.substr(0, size));
+    EXPECT_EQ(Run("simulate damaged.plan"), 1) << size;
+  }
+  EXPECT_EQ(WEXITSTATUS(std::system(fmt::format("cd {} && PATH= {} verify bundle 2>err.txt",
+                                                folder_.string(), LICHEN_PROGRAM)
+                                        .c_str())),
+            1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("verilator is not installed"));
+}
+
+}  // namespace
+}  // namespace lichen
