@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lints every module as top with Verilator, fatal, and the engine at several parameters; parses everything with Yosys if it is there.
+# Lints every module as top with Verilator, fatal, and the engine at several parameters; parses
+# everything with Yosys if it is there.
 #
 # Usage: rtl/lint.sh
 set -eu

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Synthesises the main blocks at small sizes with Yosys for UltraScale+ and prints what they take.
 #
-# Contract: fails if the array does not keep exactly Pif * Pof * Poy * Pox DSP48E2, or a block RAM became registers.
+# Contract: fails if the array does not keep exactly Pif * Pof * Poy * Pox DSP48E2, or a block RAM
+# became registers.
 # Usage: rtl/synth_check.sh [TOP...]   default: all below. The counts are Yosys', not Vivado's.
 set -eu
 cd "$(dirname "$0")"

@@ -1,8 +1,10 @@
 // AXI4 read DMA: turns byte ranges into bursts and gives their beats in order.
 //
-// Contract: a request covers the beats of [address, address + bytes), bytes above 0; whole beats come out. No burst crosses 4 KiB or
-// has more than MaxBurstBeats. A burst is sent only when the FIFO has room for all of it, so r_ready is always 1.
-// Latency: a request taken in cycle t sends its first address in t + 2, then one burst a cycle; a beat leaves 1 cycle after it came.
+// Contract: a request covers the beats of [address, address + bytes), bytes above 0; whole beats
+// come out. No burst crosses 4 KiB or has more than MaxBurstBeats. A burst is sent only when the
+// FIFO has room for all of it, so r_ready is always 1.
+// Latency: a request taken in cycle t sends its first address in t + 2, then one burst a cycle; a
+// beat leaves 1 cycle after it came.
 module axi_read_dma #(
   parameter int unsigned FifoBeats = 256,  // a power of two, at least MaxBurstBeats
   parameter int unsigned MaxBurstBeats = 64,  // at most 256

@@ -1,7 +1,7 @@
 // Shares one AXI4 read port among several masters; answers come back in the order of the addresses.
 //
-// Contract: round robin by burst; at most Depth bursts under way. Masters must take beats at once (r_ready is theirs and passes
-// through). Latency: 1 cycle for addresses, none for data.
+// Contract: round robin by burst; at most Depth bursts under way. Masters must take beats at once
+// (r_ready is theirs and passes through). Latency: 1 cycle for addresses, none for data.
 module axi_read_mux #(
   parameter int unsigned Masters = 2,
   parameter int unsigned Depth = 32,  // bursts under way, a power of two

@@ -1,8 +1,9 @@
 // AXI4 write DMA: turns byte ranges into bursts and sends the beats given for them.
 //
-// Contract: beats of a request (whole beats that cover its bytes, with strobes) are given in order. No burst crosses 4 KiB or has
-// more than MaxBurstBeats. sent_o counts bursts whose address was issued, answered_o those with a response (both modulo
-// 256); a range is written when answered_o has reached the sent_o seen after it was split. W follows AW.
+// Contract: beats of a request (whole beats that cover its bytes, with strobes) are given in order.
+// No burst crosses 4 KiB or has more than MaxBurstBeats. sent_o counts bursts whose address was
+// issued, answered_o those with a response (both modulo 256); a range is written when answered_o
+// has reached the sent_o seen after it was split. W follows AW.
 // Latency: a request taken in cycle t sends its first address in t + 2, then one burst a cycle.
 module axi_write_dma #(
   parameter int unsigned MaxBurstBeats = 64,  // at most 256

@@ -1,8 +1,9 @@
 // One DSP48E2: P <= A * B + PCIN (when Cascaded) + P (when accumulate).
 //
-// Latency: 3 cycles from a_i and b_i to p_o; accumulate_i is given 1 cycle after its operands, enable_i (of P) 2 cycles after them;
-// pcin_i is added to the product that reaches P at the end of the same cycle. With the macro LICHEN_DSP48E2 the primitive is
-// instantiated, else its behavioural twin.
+// Latency: 3 cycles from a_i and b_i to p_o; accumulate_i is given 1 cycle after its operands,
+// enable_i (of P) 2 cycles after them; pcin_i is added to the product that reaches P at the end of
+// the same cycle. With the macro LICHEN_DSP48E2 the primitive is instantiated, else its behavioural
+// twin.
 module dsp48e2_mac #(
   parameter bit Cascaded = 1'b1  // adds pcin_i
 ) (

@@ -1,7 +1,8 @@
 // Behavioural twin of the Xilinx DSP48E2 in the one mode that dsp48e2_mac uses.
 //
-// Modelled: P <= M + (Z: 0 or PCIN) + (W: 0 or P), M = A * B, with AREG = BREG = MREG = PREG = OPMODEREG = 1, ALUMODE 0, no
-// carry, clock enables of P only. Not modelled: C, D, pre-adder, pattern detection, resets (the primitive's registers begin at 0).
+// Modelled: P <= M + (Z: 0 or PCIN) + (W: 0 or P), M = A * B, with AREG = BREG = MREG = PREG =
+// OPMODEREG = 1, ALUMODE 0, no carry, clock enables of P only. Not modelled: C, D, pre-adder,
+// pattern detection, resets (the primitive's registers begin at 0).
 // Latency: 3 cycles from A and B to P.
 module dsp48e2_sim (
   input  logic        CLK,

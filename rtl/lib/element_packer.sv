@@ -1,7 +1,9 @@
-// Packs runs of units of 8 or 16 bits into 128-bit beats with strobes; rows begin and end within beats.
+// Packs runs of units of 8 or 16 bits into 128-bit beats with strobes; rows begin and end within
+// beats.
 //
-// Contract: each word gives `count_i` units from unit `first_i` on; a row's first word says where in its beat it begins, its last
-// word makes the packer send what it holds. Latency: 1 cycle; a word or a beat per cycle.
+// Contract: each word gives `count_i` units from unit `first_i` on; a row's first word says where
+// in its beat it begins, its last word makes the packer send what it holds. Latency: 1 cycle; a
+// word or a beat per cycle.
 module element_packer #(
   parameter int unsigned Count = 4,  // units per word
   parameter int unsigned UnitBits = 16,  // 8 or 16

@@ -1,7 +1,8 @@
 // Takes rows of elements out of 128-bit beats, Count elements a cycle.
 //
-// Contract: start_i gives the rows of a job (each row's beats begin with the beat of its first element); pop_i may be given when
-// ok_o; elements beyond the row are 0. Latency: a beat taken in one cycle may be popped in the next; a beat a cycle, also from row to row.
+// Contract: start_i gives the rows of a job (each row's beats begin with the beat of its first
+// element); pop_i may be given when ok_o; elements beyond the row are 0. Latency: a beat taken in
+// one cycle may be popped in the next; a beat a cycle, also from row to row.
 module element_unpacker #(
   parameter int unsigned Count = 4,  // elements per pop
   parameter int unsigned ElementBits = 16,  // 8 or 16

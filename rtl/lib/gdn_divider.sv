@@ -1,10 +1,12 @@
-// GDN's quotient: clamp(floor((2 * product + norm) / (2 * norm)), min, max) with product = x * multiplier.
+// GDN's quotient: clamp(floor((2 * product + norm) / (2 * norm)), min, max) with product = x *
+// multiplier.
 //
-// Latency: 19 cycles (tile_pkg::DividerLatency), one quotient per cycle, never stalls. Requires |product| < 2^47,
-// 1 <= norm <= 2^24 and min, max of 16 bits.
+// Latency: 19 cycles (tile_pkg::DividerLatency), one quotient per cycle, never stalls. Requires
+// |product| < 2^47, 1 <= norm <= 2^24 and min, max of 16 bits.
 //
-// floor((2p + n) / 2n) = floor((p + floor(n / 2)) / n). Adding 2^15 * n to the numerator makes every quotient that matters
-// a number of 16 bits; what is left of [0, 2^16) saturates, so 16 steps of restoring division suffice.
+// floor((2p + n) / 2n) = floor((p + floor(n / 2)) / n). Adding 2^15 * n to the numerator makes
+// every quotient that matters a number of 16 bits; what is left of [0, 2^16) saturates, so 16 steps
+// of restoring division suffice.
 module gdn_divider (
   input  logic        clk_i,
   input  logic [47:0] product_i,  // signed
@@ -28,7 +30,8 @@ module gdn_divider (
     s1_norm_q <= norm_i;
   end
 
-  // Entry k holds the state before step k: rest < norm, then what is left of the numerator with the quotient below it.
+  // Entry k holds the state before step k: rest < norm, then what is left of the numerator with the
+  // quotient below it.
   logic [25*(Steps+1)-1:0] rest_q, norm_q;
   logic [16*(Steps+1)-1:0] low_q;
   logic [2*(Steps+1)-1:0] saturate_q;  // bit 0: too small, bit 1: too large

@@ -1,7 +1,7 @@
 // Simple dual-port RAM, one write and one read port, inferable as block RAM.
 //
-// Latency: data of read_addr_i appears 2 cycles later (RAM register, output register). A read in the cycle of a write to
-// the same word gives the old value.
+// Latency: data of read_addr_i appears 2 cycles later (RAM register, output register). A read in
+// the cycle of a write to the same word gives the old value.
 module ram_sdp #(
   parameter int unsigned DataWidth = 32,  // bits
   parameter int unsigned Depth = 64,  // words, at least 2

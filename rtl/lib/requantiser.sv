@@ -1,7 +1,8 @@
-// Requantise() of base/requantise.h: clamp((((acc * multiplier) >> pre_shift) + bias + half) >> post_shift, min, max).
+// Requantise() of base/requantise.h: clamp((((acc * multiplier) >> pre_shift) + bias + half) >>
+// post_shift, min, max).
 //
-// Latency: 9 cycles (tile_pkg::RequantLatency), one value per cycle, never stalls. Exact for |acc * multiplier| and the sum
-// below 2^62, which the network checker proves.
+// Latency: 9 cycles (tile_pkg::RequantLatency), one value per cycle, never stalls. Exact for |acc *
+// multiplier| and the sum below 2^62, which the network checker proves.
 module requantiser (
   input  logic        clk_i,
   input  logic [47:0] acc_i,  // signed

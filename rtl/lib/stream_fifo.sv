@@ -1,6 +1,7 @@
 // First-word-fall-through FIFO in distributed RAM.
 //
-// Latency: a beat is at the output 1 cycle after it was taken; full rate. ready_o depends on registers only.
+// Latency: a beat is at the output 1 cycle after it was taken; full rate. ready_o depends on
+// registers only.
 module stream_fifo #(
   parameter int unsigned DataWidth = 8,  // bits per beat
   parameter int unsigned Depth = 8,  // beats, a power of two, at least 2

@@ -1,4 +1,5 @@
-// Compares requantiser and gdn_divider with base/requantise.h, at corners and at random, one value per cycle.
+// Compares requantiser and gdn_divider with base/requantise.h, at corners and at random, one value
+// per cycle.
 #include <cstdio>
 #include <deque>
 #include <random>

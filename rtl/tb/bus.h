@@ -1,6 +1,7 @@
 // What a host sees of a tile engine: registers, memory, and the end of a run.
 //
-// Contract: addresses of memory are those that the engine uses; registers are those of rtl/README.md. Simulation and driver implement it.
+// Contract: addresses of memory are those that the engine uses; registers are those of
+// rtl/README.md. Simulation and driver implement it.
 #pragma once
 
 #include <cstdint>

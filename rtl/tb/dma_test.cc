@@ -1,5 +1,5 @@
-// Random byte ranges through axi_read_dma and axi_write_dma with random back-pressure: every byte once, in order, AXI's rules
-// kept; without back-pressure a beat a cycle.
+// Random byte ranges through axi_read_dma and axi_write_dma with random back-pressure: every byte
+// once, in order, AXI's rules kept; without back-pressure a beat a cycle.
 #include <cstdio>
 #include <cstring>
 #include <deque>

@@ -1,5 +1,5 @@
-// Checks the engine's timing rules, then runs random programs on the verilated engine and compares memory with tile::Machine,
-// byte for byte.
+// Checks registers, errors and the engine's timing rules, then runs random programs on the
+// verilated engine and compares memory with tile::Machine, byte for byte.
 //
 // Usage: engine_test PROGRAMS [FIRST_SEED]. The design comes from the macros that the build gives.
 #include <cstdio>
@@ -84,13 +84,58 @@ bool RunOne(uint64_t seed, Totals& totals) {
   return is_right;
 }
 
+// Registers, and what the engine says of bad programs.
+bool CheckErrors() {
+  const tile::Design d = BuiltDesign();
+  TileHarness engine(1 << 16, {});
+  const std::pair<Register, int64_t> expected[] = {{kId, kEngineId},
+                                                   {kVersion, 1},
+                                                   {kPif, d.pif},
+                                                   {kPof, d.pof},
+                                                   {kPoy, d.poy},
+                                                   {kPox, d.pox},
+                                                   {kStatus, 0},
+                                                   {kErrors, 0},
+                                                   {kEpilogueLanes, d.epilogue_lanes},
+                                                   {kOperandBits, d.operand_bits}};
+  for (const auto& [address, value] : expected) {
+    const uint32_t read = engine.Read32(address);
+    if (read == value) continue;
+    std::printf("register %x is %u\n", static_cast<unsigned>(address), read);
+    return false;
+  }
+  // An unknown instruction ends the run.
+  const std::vector<uint8_t> unknown(tile::kInstructionBytes, 0xFF);
+  engine.WriteMemory(0, unknown);
+  const RunResult first = RunProgram(engine, 0);
+  // A read outside of memory; the program goes on.
+  tile::Load load;
+  load.address_bytes = 1 << 20;
+  load.row_stride_bytes = 64;
+  load.rows = load.valid_rows = 1;
+  load.row_words = load.chunks = load.stride_y = load.stride_x = 1;
+  load.valid_elements = 1;
+  engine.WriteMemory(0, tile::Encode(load));
+  engine.WriteMemory(tile::kInstructionBytes, tile::Encode(tile::End{}));
+  const RunResult second = RunProgram(engine, 0);
+  const bool is_error = (engine.Read32(kStatus) & kStatusError) != 0;
+  // Nothing at all: the errors are gone.
+  const RunResult third = RunProgram(engine, tile::kInstructionBytes);
+  const bool is_right = first.is_done && first.errors == 1 && second.is_done &&
+                        second.errors == 2 && is_error && third.is_done && third.errors == 0 &&
+                        engine.Read32(kStatus) == kStatusDone;
+  if (!is_right) std::printf("errors: %u %u %u\n", first.errors, second.errors, third.errors);
+  return is_right;
+}
+
 }  // namespace
 }  // namespace lichen::rtl
 
 int main(int argc, char** argv) {
   const uint64_t programs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10;
   const uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
-  uint64_t failed = lichen::rtl::CheckTiming(lichen::rtl::BuiltDesign()) ? 0 : 1;
+  uint64_t failed = lichen::rtl::CheckErrors() ? 0 : 1;
+  failed += lichen::rtl::CheckTiming(lichen::rtl::BuiltDesign()) ? 0 : 1;
   lichen::rtl::Totals totals;
   for (uint64_t seed = first; seed < first + programs && failed < 1; ++seed) {
     if (!lichen::rtl::RunOne(seed, totals)) ++failed;

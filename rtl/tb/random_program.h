@@ -1,7 +1,8 @@
 // Random programs of the tile engine with everything they need in memory.
 //
-// Contract: programs use every instruction, kind, target and stride, stay within buffers and memory, and wait for each other by tokens such
-// that program order is the only result possible. Jobs alternate between the halves of every buffer. Deterministic for a seed.
+// Contract: programs use every instruction, kind, target and stride, stay within buffers and
+// memory, and wait for each other by tokens such that program order is the only result possible.
+// Jobs alternate between the halves of every buffer. Deterministic for a seed.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds and runs the tests of the tile engine: arithmetic, DMA, and whole engines of several designs.
+# Builds and runs the tests of the tile engine: arithmetic, DMA, and whole engines of several
+# designs.
 #
-# Usage: rtl/tb/run_tests.sh [PROGRAMS]   random programs per design (default 30). BUILD_DIR: default build/rtl;
-# DESIGNS: names of the engines to run, default all.
+# Usage: rtl/tb/run_tests.sh [PROGRAMS]   random programs per design (default 30). BUILD_DIR:
+# default build/rtl; DESIGNS: names of the engines to run, default all.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD_DIR:-$root/build/rtl}
@@ -50,7 +51,8 @@ verilate dma_test axi_read_dma -GMaxBurstBeats=256 -GFifoBeats=512 -CFLAGS "$fla
   "$root/rtl/tb/dma_test.cc" "$build/axi_write_dma/Vaxi_write_dma__ALL.a"
 "$build/dma_test/dma_test"
 
-# engine NAME PIF POF POY POX E INPUT WEIGHT PARAMETER MIDDLE OUTPUT PORTS BITS: a design, and random programs on it.
+# engine NAME PIF POF POY POX E INPUT WEIGHT PARAMETER MIDDLE OUTPUT PORTS BITS: a design, and
+# random programs on it.
 engine() {
   name=$1
   case " ${DESIGNS:-$name} " in *" $name "*) ;; *) return ;; esac

@@ -1,8 +1,10 @@
 // A verilated tile engine with a memory behind its ports.
 //
-// Contract: implements Bus cycle by cycle. The memory answers the first beat of a burst `latency_cycles` after its address, then up to a beat a cycle
-// and port, bursts of a port in order; writes are answered `latency_cycles` after their last beat. With `stall_percent`, every handshake
-// is held back at random in that share of cycles. Breaches of the AXI rules are counted and printed.
+// Contract: implements Bus cycle by cycle. The memory answers the first beat of a burst
+// `latency_cycles` after its address, then up to a beat a cycle and port, bursts of a port in
+// order; writes are answered `latency_cycles` after their last beat. With `stall_percent`, every
+// handshake is held back at random in that share of cycles. Breaches of the AXI rules are counted
+// and printed.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,11 @@
-// Array of I x L x P multipliers: in every pixel lane and lane, sum += sum over i of x[p][i] * w[l][i].
+// Array of I x L x P multipliers: in every pixel lane and lane, sum += sum over i of x[p][i] *
+// w[l][i].
 //
-// Each lane of each pixel lane is a cascade of I DSP48E2 whose last one accumulates (W multiplexer). A set of steps begins with
-// first_i and ends with last_i; its sums are in sums_o from sums_valid_o on and stay until the next set's.
-// Latency: sums_valid_o comes I + 3 cycles after last_i. w_i is skewed by the giver: element i comes i cycles after x_i.
+// Each lane of each pixel lane is a cascade of I DSP48E2 whose last one accumulates (W
+// multiplexer). A set of steps begins with first_i and ends with last_i; its sums are in sums_o
+// from sums_valid_o on and stay until the next set's.
+// Latency: sums_valid_o comes I + 3 cycles after last_i. w_i is skewed by the giver: element i
+// comes i cycles after x_i.
 module tile_array #(
   parameter int unsigned Pif = 2,  // I
   parameter int unsigned Pof = 4,  // L

@@ -1,8 +1,11 @@
-// The array for 8-bit weights and 9-bit operands: one DSP48E2 multiplies x by the weights of lanes 2l and 2l + 1 at once.
+// The array for 8-bit weights and 9-bit operands: one DSP48E2 multiplies x by the weights of lanes
+// 2l and 2l + 1 at once.
 //
-// A = w[2l+1] * 2^18 + w[2l], so a cascade's result holds two sums, 18 bits apart. |x * w| < 2^15, so at most 4 products fit the lower
-// field: cascades are min(Pif, 4) long, and sums are accumulated outside of them, in 32 bits.
-// Latency: sums_valid_o comes min(Pif, 4) + 6 cycles after last_i. w_i is skewed by the giver: element i comes (i mod 4) cycles after x_i.
+// A = w[2l+1] * 2^18 + w[2l], so a cascade's result holds two sums, 18 bits apart. |x * w| < 2^15,
+// so at most 4 products fit the lower field: cascades are min(Pif, 4) long, and sums are
+// accumulated outside of them, in 32 bits.
+// Latency: sums_valid_o comes min(Pif, 4) + 6 cycles after last_i. w_i is skewed by the giver:
+// element i comes (i mod 4) cycles after x_i.
 module tile_array8 #(
   parameter int unsigned Pif = 4,  // I
   parameter int unsigned Pof = 4,  // L, even
@@ -21,7 +24,8 @@ module tile_array8 #(
   localparam int unsigned Length = Pif > 4 ? 4 : Pif;  // of a cascade
   localparam int unsigned Cascades = Pif / Length;
 
-  // Results of the cascades come Length + 2 cycles after the operands of element 0, are split and added in two more.
+  // Results of the cascades come Length + 2 cycles after the operands of element 0, are split and
+  // added in two more.
   logic enable, first, capture;
   pulse_line #(.Stages(Length + 4)) u_enable (.clk_i, .rst_ni, .data_i(valid_i), .data_o(enable));
   pulse_line #(.Stages(Length + 5)) u_capture (

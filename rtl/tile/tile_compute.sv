@@ -1,7 +1,9 @@
-// Compute unit: runs COMPUTE instructions on the array and the epilogue, and holds the five buffers.
+// Compute unit: runs COMPUTE instructions on the array and the epilogue, and holds the five
+// buffers.
 //
-// Contract: writes from the load and weight units and reads of the store unit need no handshake; tokens keep them apart from
-// COMPUTE. Latency: out_data_o 2 cycles after out_addr_i; give_o in the cycle after an instruction's last result was written.
+// Contract: writes from the load and weight units and reads of the store unit need no handshake;
+// tokens keep them apart from COMPUTE. Latency: out_data_o 2 cycles after out_addr_i; give_o in the
+// cycle after an instruction's last result was written.
 module tile_compute #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Pof = 4,

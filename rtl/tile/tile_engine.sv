@@ -1,7 +1,8 @@
 // The tile engine (docs/tile.md): AXI4-Lite registers, fetch, four units, and AXI4 ports to memory.
 //
-// Contract: control.start runs the program at program_low/high to its END; done when everything is written. All bursts are INCR of 16-byte
-// beats with one identifier. Latency: rtl/README.md, section Timing.
+// Contract: control.start runs the program at program_low/high to its END; done when everything is
+// written. All bursts are INCR of 16-byte beats with one identifier. Latency: rtl/README.md,
+// section Timing.
 module tile_engine #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Pof = 4,

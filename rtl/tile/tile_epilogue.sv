@@ -1,8 +1,10 @@
-// Finishes the sums of a set, EpilogueLanes a cycle, and writes them to the middle or output buffer.
+// Finishes the sums of a set, EpilogueLanes a cycle, and writes them to the middle or output
+// buffer.
 //
-// Order: words of a pixel, then pixels. It begins in the cycle of sums_valid_i and takes Pof * Poy * Pox / EpilogueLanes cycles per set;
-// the giver keeps sets that far apart. Latency: a word is written tile_pkg::EpilogueLatency cycles after its turn; the
-// instruction's tokens are given in the cycle after its last word was written.
+// Order: words of a pixel, then pixels. It begins in the cycle of sums_valid_i and takes Pof * Poy
+// * Pox / EpilogueLanes cycles per set; the giver keeps sets that far apart. Latency: a word is
+// written tile_pkg::EpilogueLatency cycles after its turn; the instruction's tokens are given in
+// the cycle after its last word was written.
 module tile_epilogue #(
   parameter int unsigned Pof = 4,
   parameter int unsigned Poy = 1,

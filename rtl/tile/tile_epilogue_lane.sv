@@ -30,7 +30,8 @@ module tile_epilogue_lane (
       .clk_i, .data_i({kind_i, x_i, second_i, constants_i.post_shift1, constants_i.max1, constants_i.min1}),
       .data_o({n_kind, n_x, n_second, n_constants}));
 
-  // x * multiplier (of 32 bits, see tile_parameter_buffer) or x * norm, in two halves; |product| < 2^47.
+  // x * multiplier (of 32 bits, see tile_parameter_buffer) or x * norm, in two halves; |product| <
+  // 2^47.
   logic [31:0] n_multiplier;
   logic signed [31:0] n1_factor_q;
   logic signed [15:0] n1_x_q;

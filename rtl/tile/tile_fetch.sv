@@ -1,7 +1,8 @@
 // Fetch: reads instructions in order and hands each to its unit's queue, until END.
 //
-// Contract: start_i begins at program_i (a multiple of 32 bytes). Memory is read in blocks that end at multiples of 256 bytes; the block that
-// holds END is the last. Latency: an instruction is handed out at the earliest 2 cycles after the one before.
+// Contract: start_i begins at program_i (a multiple of 32 bytes). Memory is read in blocks that end
+// at multiples of 256 bytes; the block that holds END is the last. Latency: an instruction is
+// handed out at the earliest 2 cycles after the one before.
 module tile_fetch (
   input  logic         clk_i,
   input  logic         rst_ni,  // synchronous, active low

@@ -1,7 +1,8 @@
 // Input buffer: P banks of words of Pif elements; gives each pixel lane its word of a step.
 //
-// Bank (bj, bi) serves pixel lane ((bj - row_bank) mod Poy, (bi - column_bank) mod Pox); banks before the first tap's hold the next
-// row (column) group's words. Latency: x_o 5 cycles after the step.
+// Bank (bj, bi) serves pixel lane ((bj - row_bank) mod Poy, (bi - column_bank) mod Pox); banks
+// before the first tap's hold the next row (column) group's words. Latency: x_o 5 cycles after the
+// step.
 module tile_input_buffer #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Poy = 1,

@@ -1,7 +1,10 @@
-// Load unit: LOAD instructions; a front end that asks memory for rows and a writer behind it (tile_load_writer).
+// Load unit: LOAD instructions; a front end that asks memory for rows and a writer behind it
+// (tile_load_writer).
 //
-// Contract: an instruction starts when its tokens are there and the one before has sent its requests; two may wait for the writer.
-// Latency: the first row is requested in the cycle after the start, then one row a cycle as the DMA takes them.
+// Contract: an instruction starts when its tokens are there and the one before has sent its
+// requests; two may wait for the writer.
+// Latency: the first row is requested in the cycle after the start, then one row a cycle as the DMA
+// takes them.
 module tile_load #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Poy = 1,

@@ -1,7 +1,7 @@
 // Writes the tile of a LOAD: one word a cycle, zeros always, data when it is there.
 //
-// Latency: a job taken in cycle t writes its first word (of zeros) in t + 2; jobs follow each other without a gap. give_o comes with the
-// write of the last word.
+// Latency: a job taken in cycle t writes its first word (of zeros) in t + 2; jobs follow each other
+// without a gap. give_o comes with the write of the last word.
 module tile_load_writer #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Poy = 1,
@@ -58,7 +58,8 @@ module tile_load_writer #(
       .offset_step_i(next_in.row_stride[OffsetLow+:OffsetBits]),
       .beat_valid_i, .beat_ready_o, .beat_i, .ok_o(ok), .pop_i(step && is_data), .data_o(data));
 
-  // The next pixel's (row's) words: next phase of the stride, else next bank, else next word of the first bank.
+  // The next pixel's (row's) words: next phase of the stride, else next bank, else next word of the
+  // first bank.
   logic row_phase_wraps, row_bank_wraps, column_phase_wraps, column_bank_wraps;
   assign row_phase_wraps = row_phase_q + 4'd1 == in.stride_y;
   assign row_bank_wraps = row_bank_q == 6'(Poy - 1);

@@ -1,7 +1,8 @@
 // Memory side of the tile engine: three read DMAs, one write DMA, and the AXI4 ports they share.
 //
-// Ports: of 4, each unit has its own (0 load, 1 weight, 2 fetch, 3 store); of 2, port 0 reads for load and writes for store, port 1 reads
-// for weight and fetch; 1 port does everything. Unused channels stay quiet.
+// Ports: of 4, each unit has its own (0 load, 1 weight, 2 fetch, 3 store); of 2, port 0 reads for
+// load and writes for store, port 1 reads for weight and fetch; 1 port does everything. Unused
+// channels stay quiet.
 // Latency: that of the DMAs, and 1 cycle for the addresses of shared ports.
 module tile_memory #(
   parameter int unsigned DmaPorts = 4,

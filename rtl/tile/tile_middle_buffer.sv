@@ -1,7 +1,9 @@
-// Middle buffer: P banks of words of EpilogueLanes elements, read by the array (all banks) and by the epilogue (one bank).
+// Middle buffer: P banks of words of EpilogueLanes elements, read by the array (all banks) and by
+// the epilogue (one bank).
 //
-// Two copies of the memory, because both read in every cycle. The array reads array words of Pif elements: part of a word, or
-// several words that follow each other (then an address is a multiple of them).
+// Two copies of the memory, because both read in every cycle. The array reads array words of Pif
+// elements: part of a word, or several words that follow each other (then an address is a multiple
+// of them).
 // Latency: x_o 5 cycles after column_i, word_o 2 cycles after word_addr_i.
 module tile_middle_buffer #(
   parameter int unsigned Pif = 2,

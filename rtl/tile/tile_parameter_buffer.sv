@@ -1,8 +1,11 @@
-// Parameter buffer: words of Pof records; EpilogueLanes records of two consecutive words are read at once.
+// Parameter buffer: words of Pof records; EpilogueLanes records of two consecutive words are read
+// at once.
 //
-// Even and odd words lie in different memories, so that a record of GDN's norm and one of its output come in one cycle. Records keep 72
-// bits: bias 48, multiplier 18, pre_shift 6; GDN's multiplier of 32 bits has part of the bias. The constants of a word (its records 0 and 1) are kept a second time,
-// because COMPUTE instructions read them while the epilogue works for the one before.
+// Even and odd words lie in different memories, so that a record of GDN's norm and one of its
+// output come in one cycle. Records keep 72 bits: bias 48, multiplier 18, pre_shift 6; GDN's
+// multiplier of 32 bits has part of the bias. The constants of a word (its records 0 and 1) are
+// kept a second time, because COMPUTE instructions read them while the epilogue works for the one
+// before.
 // Latency: records 3 cycles after row_valid of the request, constants 2 cycles after their address.
 module tile_parameter_buffer #(
   parameter int unsigned Pof = 4,
@@ -29,7 +32,8 @@ module tile_parameter_buffer #(
   localparam int unsigned WordWidth = $clog2(Depth);
   localparam int unsigned LaneBits = $clog2(EpilogueLanes);
 
-  // A multiplier above 18 bits (GDN's, whose bias is 0) keeps its upper bits in the bias; else nothing is changed there.
+  // A multiplier above 18 bits (GDN's, whose bias is 0) keeps its upper bits in the bias; else
+  // nothing is changed there.
   logic [71:0] record;
   logic [13:0] upper;
   assign upper = write_data_i[95:82] ^ {14{write_data_i[81]}};
@@ -38,7 +42,8 @@ module tile_parameter_buffer #(
   logic [AddrWidth-1:0] write_addr, s1_even_q, s1_odd_q;
   assign write_addr = AddrWidth'({1'b0, write_word_i[15:1]} * 16'(Rows)) + AddrWidth'(16'(write_record_i) >> LaneBits);
 
-  // Of words w and w + 1, the even one is number ceil(w / 2) of its memory, the odd one floor(w / 2).
+  // Of words w and w + 1, the even one is number ceil(w / 2) of its memory, the odd one floor(w /
+  // 2).
   logic s1_odd_first_q, s3_odd_first;
   always_ff @(posedge clk_i) begin
     s1_even_q <= AddrWidth'(({1'b0, word_i[15:1]} + {15'b0, word_i[0]}) * 16'(Rows)) + AddrWidth'(row_i);

@@ -1,6 +1,7 @@
 // Instruction formats of docs/tile.md and fixed latencies of the tile engine, in cycles.
 //
-// The first field of a packed struct is its highest; instructions are defined from the lowest bit up, so the order is reversed.
+// The first field of a packed struct is its highest; instructions are defined from the lowest bit
+// up, so the order is reversed.
 package tile_pkg;
   localparam int unsigned RequantLatency = 9;
   localparam int unsigned DividerLatency = 19;
@@ -105,7 +106,8 @@ package tile_pkg;
     logic [3:0] opcode;
   } store_t;
 
-  // A COMPUTE with everything derived that its steps need; addresses are those of docs/tile.md, of array words (Pif elements).
+  // A COMPUTE with everything derived that its steps need; addresses are those of docs/tile.md, of
+  // array words (Pif elements).
   typedef struct packed {
     compute_t instruction;
     logic [19:0] row_start;  // address of the first tap's row, without what the bank adds

@@ -1,7 +1,7 @@
 // Derives what the steps of a COMPUTE need (tile_pkg::plan_t) while the instruction before it runs.
 //
-// Latency: plan_valid_o comes tile_pkg::PrepareLatency cycles after the instruction was taken; the next one is taken at the earliest
-// in the cycle after the plan was taken.
+// Latency: plan_valid_o comes tile_pkg::PrepareLatency cycles after the instruction was taken; the
+// next one is taken at the earliest in the cycle after the plan was taken.
 module tile_prepare #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Poy = 1,

@@ -1,7 +1,7 @@
 // AXI4-Lite registers of the tile engine; rtl/README.md has their map.
 //
-// Contract: 32-bit accesses, no byte strobes. Latency: a write is answered 1 cycle after its address and data are there, a read 1 cycle
-// after its address.
+// Contract: 32-bit accesses, no byte strobes. Latency: a write is answered 1 cycle after its
+// address and data are there, a read 1 cycle after its address.
 module tile_registers #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Pof = 4,

@@ -1,8 +1,10 @@
 // Issues the steps of COMPUTE instructions: one step a cycle, with the addresses of its operands.
 //
-// Contract: the first step of an instruction may come in the cycle after the last step of the one before. Last steps of sets are at least
-// DrainCycles apart, because the epilogue takes that long for a set. An instruction that reads the middle buffer starts when
-// everything earlier that goes there is written. Outputs of a step are valid with step_valid_o; nothing stalls behind this module.
+// Contract: the first step of an instruction may come in the cycle after the last step of the one
+// before. Last steps of sets are at least DrainCycles apart, because the epilogue takes that long
+// for a set. An instruction that reads the middle buffer starts when everything earlier that goes
+// there is written. Outputs of a step are valid with step_valid_o; nothing stalls behind this
+// module.
 module tile_sequencer #(
   parameter int unsigned Poy = 1,
   parameter int unsigned Pox = 4,
@@ -74,7 +76,8 @@ module tile_sequencer #(
   assign take_o = start ? next_in.wait_mask : '0;
   assign idle_o = !busy_q && written_q == '0;
 
-  // The next tap's row and column: next phase of the stride, else next bank, else next word of the bank.
+  // The next tap's row and column: next phase of the stride, else next bank, else next word of the
+  // bank.
   logic [19:0] row_next, column_next;
   logic row_phase_wraps, row_bank_wraps, column_phase_wraps, column_bank_wraps;
   assign row_phase_wraps = row_phase_q + 4'd1 == in.stride_y;
@@ -86,7 +89,8 @@ module tile_sequencer #(
   assign column_next = column_tap_q + {10'b0, in.pixel_words}
                        - (column_phase_wraps && !column_bank_wraps ? plan_q.column_step : 20'd0);
 
-  // The group of pixels after this one. In the middle buffer groups follow each other without regard to rows.
+  // The group of pixels after this one. In the middle buffer groups follow each other without
+  // regard to rows.
   logic [19:0] row_group_next, column_group_next;
   assign row_group_next = end_columns ? row_set_q + plan_q.row_step : row_set_q;
   assign column_group_next = end_columns && !in.source ? plan_q.column_start

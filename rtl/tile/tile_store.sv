@@ -1,7 +1,9 @@
-// Store unit: STORE instructions; a front end that announces rows to the write DMA and a reader behind it (tile_store_reader).
+// Store unit: STORE instructions; a front end that announces rows to the write DMA and a reader
+// behind it (tile_store_reader).
 //
-// Contract: an instruction starts when its tokens are there and the one before has sent its addresses; its tokens are given when memory
-// has answered all its bursts. Latency: the first row is announced in the cycle after the start.
+// Contract: an instruction starts when its tokens are there and the one before has sent its
+// addresses; its tokens are given when memory has answered all its bursts. Latency: the first row
+// is announced in the cycle after the start.
 module tile_store #(
   parameter int unsigned EpilogueLanes = 2,
   parameter int unsigned OperandBits = 16  // of 8: elements in memory have 1 or 2 bytes

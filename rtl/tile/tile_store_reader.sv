@@ -1,6 +1,8 @@
-// Reads the rows of a STORE from the output buffer, a word a cycle, and packs their elements into beats.
+// Reads the rows of a STORE from the output buffer, a word a cycle, and packs their elements into
+// beats.
 //
-// Latency: a job taken in cycle t reads its first word in t + 1; the word reaches the packer in t + 4, its first beat leaves 1 cycle later.
+// Latency: a job taken in cycle t reads its first word in t + 1; the word reaches the packer in t +
+// 4, its first beat leaves 1 cycle later.
 module tile_store_reader #(
   parameter int unsigned EpilogueLanes = 2,
   parameter int unsigned OperandBits = 16

@@ -1,6 +1,7 @@
 // The seven token counters by which the units wait for each other.
 //
-// Contract: each counter has one giver and one taker; a counter holds up to 255. Latency: what is given in a cycle is available in the next.
+// Contract: each counter has one giver and one taker; a counter holds up to 255. Latency: what is
+// given in a cycle is available in the next.
 module tile_tokens #(
   localparam int unsigned Count = tile_pkg::TokenCount
 ) (

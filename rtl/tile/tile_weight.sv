@@ -1,8 +1,11 @@
-// Weight unit: WEIGHT instructions; fills the weight buffer and the parameter buffer from contiguous memory.
+// Weight unit: WEIGHT instructions; fills the weight buffer and the parameter buffer from
+// contiguous memory.
 //
-// Contract: an instruction starts when its tokens are there and the one before has sent its request. A word of weights is
-// written when its last beat is there, a record of parameters is a beat. A beat a cycle.
-// Latency: the request goes out in the cycle after the start, a beat taken in cycle t is written in t + 1; give_o comes with the last write.
+// Contract: an instruction starts when its tokens are there and the one before has sent its
+// request. A word of weights is written when its last beat is there, a record of parameters is a
+// beat. A beat a cycle.
+// Latency: the request goes out in the cycle after the start, a beat taken in cycle t is written in
+// t + 1; give_o comes with the last write.
 module tile_weight #(
   parameter int unsigned Pif = 2,
   parameter int unsigned Pof = 4,

@@ -1,4 +1,5 @@
-// Weight buffer: words of Pif * Pof weights, one memory for each element i, read (i mod Skew) cycles after the first.
+// Weight buffer: words of Pif * Pof weights, one memory for each element i, read (i mod Skew)
+// cycles after the first.
 //
 // That skew is the array's; delaying the address costs less than delaying the weights.
 // Latency: element i of w_o 6 + (i mod Skew) cycles after addr_i.
