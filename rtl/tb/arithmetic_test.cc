@@ -114,23 +114,27 @@ int TestDivider(VerilatedContext& context, int count) {
     // Quotients near those that saturate, and near ties.
     if (source.Below(2) == 0) {
       x = 1;
-      multiplier = (source.Signed(17) * norm + source.Signed(4)) / (1 + source.Small());
+      multiplier = (source.Signed(18) * norm + source.Signed(4)) / (1 + source.Small());
     }
     int64_t min = source.Signed(16);
     int64_t max = source.Signed(16);
     if (source.Below(2) == 0) min = -32768, max = 32767;
+    if (source.Below(3) == 0) {
+      min = static_cast<int64_t>(source.Below(source.Below(2) == 0 ? 1 : 65536));
+      max = static_cast<int64_t>(source.Below(2) == 0 ? 65535 : source.Below(65536));
+    }
     if (min > max) std::swap(min, max);
     top.product_i = static_cast<uint64_t>(x * multiplier) & ((uint64_t{1} << 48) - 1);
     top.norm_i = static_cast<uint32_t>(norm);
-    top.min_i = static_cast<uint16_t>(min);
-    top.max_i = static_cast<uint16_t>(max);
-    expected.push_back(std::clamp(GdnQuotient(x, multiplier, norm), min, max));
+    top.min_i = static_cast<uint32_t>(min) & 0x1FFFF;
+    top.max_i = static_cast<uint32_t>(max) & 0x1FFFF;
+    expected.push_back(std::clamp(GdnQuotient(x, multiplier, norm), min, max) & 0xFFFF);
     top.clk_i = 0;
     top.eval();
     top.clk_i = 1;
     top.eval();
     if (i + 1 < kDividerLatency) continue;
-    const int64_t result = static_cast<int16_t>(top.result_o);
+    const int64_t result = top.result_o;
     if (result != expected.front() && ++failures < 5) {
       std::printf("gdn_divider: value %d is %lld, not %lld\n", i, static_cast<long long>(result),
                   static_cast<long long>(expected.front()));

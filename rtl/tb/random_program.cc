@@ -95,7 +95,12 @@ class Maker {
                                       static_cast<uint8_t>(Between(0, 20))};
     tile::RequantConstants first = Between(0, 1) == 0 ? result : full;
     if (to_middle && d_.operand_bits == 8) first = {-128, 127, first.post_shift};  // operands again
-    const tile::RequantConstants second = Between(0, 1) == 0 ? result : full;
+    const tile::RequantConstants large{static_cast<int32_t>(Between(0, 100)),
+                                       static_cast<int32_t>(Between(100, 65535)),
+                                       static_cast<uint8_t>(Between(0, 30))};
+    const tile::RequantConstants second = Between(0, 2) == 0   ? result
+                                          : Between(0, 1) == 0 ? full
+                                                               : large;
     put(tile::ToBytes(has_norm ? norm : first));
     put(tile::ToBytes(second));
     for (uint32_t l = 2; l < lanes; ++l) put(tile::ToBytes(Record()));

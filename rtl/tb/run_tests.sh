@@ -67,7 +67,7 @@ engine() {
 
 engine engine_2x4_1x4 2 4 1 4 2 1024 512 64 256 512 4 16
 engine engine_4x8_2x2 4 8 2 2 4 1024 512 64 256 512 2 16
-engine engine_2x8_2x1 2 8 2 1 4 1024 512 48 200 400 1 16
+engine engine_2x8_3x2 2 8 3 2 4 1024 512 48 200 700 1 16
 # More elements per word than per beat, and one pixel.
 engine engine_16x16_1x1 16 16 1 1 16 2048 512 64 256 512 4 16
 engine engine_4x8_1x2_8bit 4 8 1 2 4 1024 512 64 256 512 4 8

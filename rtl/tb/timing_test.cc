@@ -18,11 +18,13 @@ constexpr int64_t kLatency = 9;  // of memory, in cycles
 
 struct Shape {
   uint32_t chunks, taps, lane_groups, column_groups;
-  bool has_middle;  // a second COMPUTE reads the first's result
+  uint32_t more_rows, weight_words;  // loaded; what COMPUTE waits for
+  bool has_middle;                   // further COMPUTEs read the first's result
 };
 
 uint64_t Cycles(const tile::Design& d, const std::vector<tile::Instruction>& program) {
   TileHarness engine(1 << 18, {.latency_cycles = kLatency});
+  engine.set_timeout_cycles(20'000);
   uint64_t at = 0;
   for (const tile::Instruction& instruction : program) {
     engine.WriteMemory(at, tile::Encode(instruction));
@@ -64,15 +66,19 @@ bool CheckShape(const tile::Design& d, const Shape& shape) {
   load.sync.signal = Bit(Token::kLoadToCompute);
   load.address_bytes = 1 << 16;
   load.row_stride_bytes = 4096;
-  load.rows = poy;
+  load.rows = poy + shape.more_rows;
   load.row_words = pixels * shape.chunks;
   load.chunks = shape.chunks;
   load.stride_y = load.stride_x = 1;
   load.row_pitch = 64;
+  // One beat of data at the beginning, unless the port is shared with weights.
+  const bool has_data = d.dma_ports > 1;
+  load.valid_rows = has_data ? 1 : 0;
+  load.valid_elements = has_data ? static_cast<uint32_t>(std::min(d.pif, 128 / d.operand_bits)) : 0;
   tile::Weight w;
   w.sync.signal = Bit(Token::kWeightToCompute);
   w.address_bytes = 1 << 17;
-  w.words = 100;
+  w.words = shape.weight_words;
   tile::Store s;
   s.sync.wait = Bit(Token::kComputeToStore);
   s.address_bytes = 3 << 16;
@@ -98,8 +104,8 @@ bool CheckShape(const tile::Design& d, const Shape& shape) {
   const int64_t compute_queued = first_beat + 8;
   const int64_t weight_beats = w.words * d.WeightWordBytes() / 16;
   const int64_t weight_token = weight_start + 3 + shared + kLatency + weight_beats - 1 + 3;
-  const int64_t load_token =
-      load_start + 2 + int64_t{load.rows} * load.row_words - 1 + 2;  // all zeros
+  const int64_t load_step = load_start + (has_data ? 5 + kLatency : 2);  // of the first word
+  const int64_t load_token = load_step + int64_t{load.rows} * load.row_words - 1 + 2;
   const int64_t drain = d.PixelLanes() * d.pof / d.epilogue_lanes;
   const int64_t array = d.operand_bits == 8 ? std::min<int64_t>(d.pif, 4) + 6 : d.pif + 3;
   const int64_t steps = int64_t{shape.taps} * shape.chunks;
@@ -135,8 +141,9 @@ bool CheckTiming(const tile::Design& design) {
   bool is_right = true;
   for (const bool has_middle : {false, true}) {
     for (const Shape& shape :
-         {Shape{1, 1, 1, 1, false}, Shape{2, 3, 2, 2, false}, Shape{1, 2, 3, 1, false},
-          Shape{3, 5, 1, 2, false}, Shape{2, 12, 2, 1, false}}) {
+         {Shape{1, 1, 1, 1, 0, 100, false}, Shape{2, 3, 2, 2, 0, 100, false},
+          Shape{1, 2, 3, 1, 3, 24, false}, Shape{2, 3, 2, 2, 5, 24, false},
+          Shape{3, 5, 1, 2, 0, 100, false}, Shape{2, 12, 2, 1, 4, 60, false}}) {
       Shape s = shape;
       s.has_middle = has_middle;
       is_right = CheckShape(design, s) && is_right;

@@ -63,7 +63,7 @@ module tile_epilogue_lane (
   logic [31:0] p_scaled;
   logic [1:0] kind;
   gdn_divider u_quotient (
-      .clk_i, .product_i(product_q), .norm_i(p_norm), .min_i(p_constants[15:0]), .max_i(p_constants[47:32]),
+      .clk_i, .product_i(product_q), .norm_i(p_norm), .min_i(p_constants[16:0]), .max_i(p_constants[48:32]),
       .result_o(quotient));
   requantiser u_scale (
       .clk_i, .acc_i(product_q), .multiplier_i(p_second[65:48]), .pre_shift_i(p_second[71:66]),

@@ -1,6 +1,7 @@
 #include "accel/tile/estimate.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace lichen::tile {
 namespace {
@@ -40,17 +41,26 @@ Resources EstimateResources(const Design& d) {
   const int64_t element_bits = 8 * d.ElementBytes();
   const int64_t macs = d.MacsPerCycle();
   Resources r;
-  // The requantisers of a lane multiply 48 by 18 bits (2 DSP), its norm 16 by 25 bits (1) and again
-  // 48 by 18.
-  constexpr int64_t kDspPerEpilogueLane = 5;
-  r.dsp = (d.operand_bits == 8 ? macs / 2 : macs) + kDspPerEpilogueLane * d.epilogue_lanes;
+  // Of an epilogue lane: two requantisers that multiply 48 by 18 bits (2 each), the product of x and norm
+  // or multiplier, 16 by 32 bits (2). Addresses of the next instruction 5, of weights 1.
+  constexpr int64_t kDspPerEpilogueLane = 6;
+  constexpr int64_t kDspOfControl = 6;
+  r.dsp = (d.operand_bits == 8 ? macs / 2 : macs) + kDspPerEpilogueLane * d.epilogue_lanes +
+          kDspOfControl;
   // 8-bit designs have a ninth bit in the input buffer.
   const int64_t input_bits = d.operand_bits == 8 ? 9 : 16;
+  const int64_t middle_depth = static_cast<int64_t>(
+      std::bit_ceil(static_cast<uint64_t>(d.middle_buffer_words)));
+  const int64_t records = (d.parameter_buffer_words + 1) / 2 * d.pof / d.epilogue_lanes;
+  constexpr int64_t kFifoBeats = 256;  // of the load and the weight unit
+  // The middle buffer is there twice: the array and the epilogue read in every cycle.
   r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * input_bits) +
              Bram36(d.weight_buffer_words, d.pif * d.pof * element_bits) +
-             d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * element_bits) +
+             d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * 16) +
+             Bram36(d.PixelLanes() * middle_depth, d.epilogue_lanes * 16) +
              Bram36(d.output_buffer_words, d.epilogue_lanes * 16) +
-             Bram36(d.parameter_buffer_words, d.pof * 128);
+             2 * d.epilogue_lanes * Bram36(records, 72) + Bram36(d.parameter_buffer_words, 140) +
+             2 * Bram36(kFifoBeats, d.dma_bits);
   // Not calibrated with synthesis yet: shadow registers of the sums (48 bit for each pixel and
   // output lane), rotators of the banks, dividers (26 stages of 50 bit per lane), DMA and control.
   const int64_t sums = d.PixelLanes() * d.pof * 48;
