@@ -18,10 +18,6 @@ Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
   if (o.target != "rtl") return FailUsage("--target {}: there is rtl", o.target);
   LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
-  if (plan.design.operand_bits != 16) {
-    return Fail("{}: the RTL has 16-bit operands; the design has {}", o.plan,
-                plan.design.operand_bits);
-  }
   std::vector<tile::BundleFile> files = tile::EmitRtl(plan);
   LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(o.plan));
   files.push_back({tile::kPlanName, std::move(bytes)});

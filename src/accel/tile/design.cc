@@ -54,8 +54,8 @@ Result<void> CheckDesign(const Design& d) {
   }
   if (d.epilogue_lanes < 2) return Fail("epilogue_lanes is 1: must be at least 2");
   if (d.WeightWordBytes() % 16 != 0) {
-    return Fail("pif {} times pof {} make words of {} bytes: must be a multiple of 16", d.pif, d.pof,
-                d.WeightWordBytes());
+    return Fail("pif {} times pof {} make words of {} bytes: must be a multiple of 16", d.pif,
+                d.pof, d.WeightWordBytes());
   }
   if (d.operand_bits != 16 && d.operand_bits != 8) {
     return Fail("operand_bits is {}: must be 16 or 8", d.operand_bits);

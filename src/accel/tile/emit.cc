@@ -43,7 +43,8 @@ std::vector<Parameter> Parameters(const Design& d) {
           {"ParameterBufferWords", d.parameter_buffer_words},
           {"MiddleBufferWords", d.middle_buffer_words},
           {"OutputBufferWords", d.output_buffer_words},
-          {"DmaPorts", d.dma_ports}};
+          {"DmaPorts", d.dma_ports},
+          {"OperandBits", d.operand_bits}};
 }
 
 // AXI signals of a master port: name, width, whether the engine drives it, its value where the engine

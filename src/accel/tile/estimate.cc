@@ -49,18 +49,16 @@ Resources EstimateResources(const Design& d) {
           kDspOfControl;
   // 8-bit designs have a ninth bit in the input buffer.
   const int64_t input_bits = d.operand_bits == 8 ? 9 : 16;
-  const int64_t middle_depth = static_cast<int64_t>(
-      std::bit_ceil(static_cast<uint64_t>(d.middle_buffer_words)));
+  const int64_t middle_depth =
+      static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(d.middle_buffer_words)));
   const int64_t records = (d.parameter_buffer_words + 1) / 2 * d.pof / d.epilogue_lanes;
-  constexpr int64_t kFifoBeats = 256;  // of the load and the weight unit
   // The middle buffer is there twice: the array and the epilogue read in every cycle.
   r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * input_bits) +
              Bram36(d.weight_buffer_words, d.pif * d.pof * element_bits) +
              d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * 16) +
              Bram36(d.PixelLanes() * middle_depth, d.epilogue_lanes * 16) +
              Bram36(d.output_buffer_words, d.epilogue_lanes * 16) +
-             2 * d.epilogue_lanes * Bram36(records, 72) + Bram36(d.parameter_buffer_words, 140) +
-             2 * Bram36(kFifoBeats, d.dma_bits);
+             2 * d.epilogue_lanes * Bram36(records, 72) + Bram36(d.parameter_buffer_words, 140);
   // Not calibrated with synthesis yet: shadow registers of the sums (48 bit for each pixel and
   // output lane), rotators of the banks, dividers (26 stages of 50 bit per lane), DMA and control.
   const int64_t sums = d.PixelLanes() * d.pof * 48;

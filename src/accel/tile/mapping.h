@@ -98,7 +98,9 @@ int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted);
 
 // Constant delays of the engine (rtl/README.md, Timing), which simulator and estimate share.
 // From a set's last step to its first word in a buffer, less the words before it.
-constexpr int64_t EpilogueLatency(const Design& design) { return design.pif + 44; }
+constexpr int64_t EpilogueLatency(const Design& design) {
+  return design.operand_bits == 16 ? design.pif + 44 : std::min<int64_t>(design.pif, 4) + 47;
+}
 // Between the starts of two instructions of the compute unit.
 inline constexpr int64_t kPrepareCycles = 10;
 
