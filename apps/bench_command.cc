@@ -60,6 +60,15 @@ Result<std::vector<BenchRow>> Measure(const Options& o, const IntNet& net,
                BenchScaling(net, o.megapixels, std::min(o.runs, 3), progress));
     add(std::move(more));
   }
+  if (has("processes")) {
+    if (o.pictures.empty()) return FailUsage("the suite 'processes' needs --pictures DIR");
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    LICHEN_TRY(std::vector<BenchRow> more,
+               BenchProcesses(program, o.model, o.pictures, o.thread_counts.back(), o.runs,
+                              progress));
+    add(std::move(more));
+  }
   if (has("entropy")) {
     if (!o.pictures.empty()) {
       LICHEN_TRY(std::vector<BenchRow> more,
@@ -115,10 +124,10 @@ void AddBenchCommand(CLI::App& app, Invocation& invocation) {
                                  "Measure speed as a ratio to the machine's own peak or to a peer",
                                  [o](const CommonOptions& common) { return RunBench(*o, common); });
   command->add_option("MODEL", o->model, "An integer codec model")->required();
-  command->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy")
+  command->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy, processes")
       ->allow_extra_args(false)
       ->delimiter(',')
-      ->check(CLI::IsMember({"engine", "float", "scaling", "entropy"}))
+      ->check(CLI::IsMember({"engine", "float", "scaling", "entropy", "processes"}))
       ->capture_default_str();
   command->add_option("--float", o->float_model, "The float model, for the suite 'float'");
   command->add_option("--pictures", o->pictures, "Folder whose latents the suite 'entropy' codes");

@@ -61,4 +61,11 @@ Result<std::vector<BenchRow>> BenchEntropyOfPictures(const IntNet& net,
 Result<std::vector<BenchRow>> BenchEntropyOfApe(const std::filesystem::path& file, int runs,
                                                 const BenchProgress& progress);
 
+// Whole processes, start and picture files included: `program encode` and `program decode` of every
+// picture of a folder, megapixels of all by seconds of all.
+Result<std::vector<BenchRow>> BenchProcesses(const std::filesystem::path& program,
+                                             const std::filesystem::path& model,
+                                             const std::filesystem::path& folder, int threads,
+                                             int runs, const BenchProgress& progress);
+
 }  // namespace lichen

@@ -218,6 +218,32 @@ TEST_F(Bundle, PlantedFaultsAreFound) {
   EXPECT_EQ(Run("verify bundle"), 0) << Read("err.txt");
 }
 
+// Against stand-ins that check every call: Vivado itself is not there.
+TEST_F(Bundle, ScriptsMakeSense) {
+  Emit(kSecond);
+  const std::string bundle = (folder_ / "bundle").string();
+  if (std::system("command -v tclsh >/dev/null 2>&1") == 0) {
+    for (const char* script : {"synth_ooc", "block_design_zcu102", "block_design_kv260"}) {
+      EXPECT_EQ(std::system(fmt::format("cd {} && tclsh {}/tests/vivado_stubs.tcl tcl/{}.tcl "
+                                        ">../out.txt 2>../err.txt",
+                                        bundle, LICHEN_SOURCE_DIR, script)
+                                .c_str()),
+                0)
+          << script << ": " << Read("err.txt");
+      EXPECT_THAT(Read("out.txt"), HasSubstr(" calls"));
+    }
+  }
+  if (!HasVerilator()) return;
+  const std::string sources =
+      "rtl/tile/tile_pkg.sv rtl/tile_top.v $(ls rtl/lib/*.sv rtl/tile/*.sv | grep -v _pkg)";
+  EXPECT_EQ(std::system(fmt::format("cd {} && verilator --lint-only -Wall rtl/waivers.vlt "
+                                    "--top-module tile_top {} >../err.txt 2>&1",
+                                    bundle, sources)
+                            .c_str()),
+            0)
+      << Read("err.txt");
+}
+
 TEST_F(Bundle, BadInputIsNamed) {
   Emit(kFirst);
   EXPECT_EQ(Run("verify nowhere"), 1);

@@ -72,14 +72,22 @@ std::string Range(int width) {
   return width == 1 ? std::string(8, ' ') : fmt::format("[{:>3}:0] ", width - 1);
 }
 
-// The engine with this design's parameters and one set of names per port, as tools want them.
+// The engine with this design's parameters and one set of names per port. Plain Verilog, since Vivado
+// takes no SystemVerilog file as a module of a block design.
 std::string Wrapper(const Plan& plan) {
   const Design& d = plan.design;
   std::string v = Header(plan, "//");
+  std::string buses = "s_axi";
+  for (int64_t port = 0; port < d.dma_ports; ++port) buses += fmt::format(":m_axi_{}", port);
   v += "//\n// The tile engine with the parameters of its design, a named AXI4 master per port.\n"
        "// Latency: none of its own.\n"
-       "module tile_top (\n  input  logic         aclk,\n  input  logic         aresetn,\n"
-       "  output logic         interrupt,\n";
+       "module tile_top (\n";
+  v += fmt::format(
+      "  (* X_INTERFACE_PARAMETER = \"ASSOCIATED_BUSIF {}, ASSOCIATED_RESET aresetn\" *)\n", buses);
+  v += "  input  wire         aclk,\n  input  wire         aresetn,\n"
+       "  (* X_INTERFACE_PARAMETER = \"SENSITIVITY LEVEL_HIGH\" *)\n"
+       "  (* X_INTERFACE_INFO = \"xilinx.com:signal:interrupt:1.0 interrupt INTERRUPT\" *)\n"
+       "  output wire         irq,\n";
   constexpr AxiSignal kLite[] = {
       {"awaddr", 8, false, nullptr}, {"awvalid", 1, false, nullptr}, {"awready", 1, true, nullptr},
       {"wdata", 32, false, nullptr}, {"wvalid", 1, false, nullptr},  {"wready", 1, true, nullptr},
@@ -88,13 +96,13 @@ std::string Wrapper(const Plan& plan) {
       {"rdata", 32, true, nullptr},  {"rresp", 2, true, "2'd0"},     {"rvalid", 1, true, nullptr},
       {"rready", 1, false, nullptr}};
   for (const AxiSignal& s : kLite) {
-    v += fmt::format("  {} logic {}s_axi_{},\n", s.is_output ? "output" : "input ", Range(s.width),
+    v += fmt::format("  {} wire {}s_axi_{},\n", s.is_output ? "output" : "input ", Range(s.width),
                      s.name);
   }
   for (int64_t port = 0; port < d.dma_ports; ++port) {
     for (const AxiSignal& s : kAxi) {
       const bool is_last = port + 1 == d.dma_ports && &s == std::end(kAxi) - 1;
-      v += fmt::format("  {} logic {}m_axi_{}_{}{}\n", s.is_output ? "output" : "input ",
+      v += fmt::format("  {} wire {}m_axi_{}_{}{}\n", s.is_output ? "output" : "input ",
                        Range(s.width), port, s.name, is_last ? "" : ",");
     }
   }
@@ -113,7 +121,7 @@ std::string Wrapper(const Plan& plan) {
     v += fmt::format("    .{}({}){}\n", parameters[i].name, parameters[i].value,
                      i + 1 < parameters.size() ? "," : "");
   }
-  v += "  ) u_engine (\n    .clk_i(aclk),\n    .rst_ni(aresetn),\n    .interrupt_o(interrupt)";
+  v += "  ) u_engine (\n    .clk_i(aclk),\n    .rst_ni(aresetn),\n    .interrupt_o(irq)";
   for (const AxiSignal& s : kLite) {
     if (s.constant) continue;
     v += fmt::format(",\n    .s_axi_{}_{}(s_axi_{})", s.name, s.is_output ? "o" : "i", s.name);
@@ -132,9 +140,10 @@ std::string Wrapper(const Plan& plan) {
 std::string FuseSocCore(const Plan& plan) {
   std::string core = "CAPI=2:\n" + Header(plan, "#");
   core += "name: ::lichen_tile:0\ndescription: Lichen tile engine\nfilesets:\n  rtl:\n    files:\n";
-  for (const std::string& source : RtlSources()) core += fmt::format("      - {}\n", source);
+  for (const std::string& source : RtlSources())
+    core += fmt::format("      - {}: {{file_type: systemVerilogSource}}\n", source);
   core +=
-      "      - rtl/tile_top.sv\n    file_type: systemVerilogSource\n  constraints:\n    files:\n"
+      "      - rtl/tile_top.v: {file_type: verilogSource}\n  constraints:\n    files:\n"
       "      - constraints/tile.xdc: {file_type: xdc}\ntargets:\n  default:\n    filesets: [rtl]\n"
       "    toplevel: tile_top\n  lint:\n    default_tool: verilator\n    filesets: [rtl]\n    "
       "tools:\n"
@@ -151,6 +160,12 @@ std::string Constraints(const Plan& plan) {
                      1e3 / plan.design.clock_mhz);
 }
 
+void AddSources(std::string& tcl) {
+  for (const std::string& source : RtlSources())
+    tcl += fmt::format("read_verilog -sv {}\n", source);
+  tcl += "read_verilog rtl/tile_top.v\n";
+}
+
 // Out of context: only what the engine itself takes.
 std::string SynthesisTcl(const Plan& plan) {
   std::string tcl = Header(plan, "#");
@@ -158,15 +173,79 @@ std::string SynthesisTcl(const Plan& plan) {
       "# vivado -mode batch -source tcl/synth_ooc.tcl, in the bundle's folder. Vivado itself has "
       "not run it.\n";
   tcl += fmt::format("create_project -in_memory -part {}\n", plan.board.part);
-  for (const std::string& source : RtlSources()) {
-    tcl += fmt::format("read_verilog -sv {}\n", source);
-  }
-  tcl += "read_verilog -sv rtl/tile_top.sv\nread_xdc -mode out_of_context constraints/tile.xdc\n";
-  tcl += "set_property verilog_define {LICHEN_DSP48E2} [current_fileset]\n";
+  AddSources(tcl);
+  tcl += "read_xdc -mode out_of_context constraints/tile.xdc\n";
+  tcl += "set_property verilog_define LICHEN_DSP48E2 [current_fileset]\n";
   tcl += fmt::format("synth_design -mode out_of_context -top tile_top -part {}\n", plan.board.part);
   tcl +=
       "report_utilization -file utilization.rpt\nreport_timing_summary -file timing.rpt\n"
       "write_checkpoint -force tile_top.dcp\n";
+  return tcl;
+}
+
+// The engine beside the processing system: registers on its first master, each port on a
+// high-performance slave.
+std::string BlockDesignTcl(const Plan& plan, std::string_view board, std::string_view part,
+                           std::string_view board_part) {
+  const Design& d = plan.design;
+  std::string tcl = Header(plan, "#");
+  tcl += fmt::format(
+      "# Block design for {}: vivado -mode batch -source tcl/block_design_{}.tcl, in the bundle's\n"
+      "# folder. Vivado itself has not run it.\n",
+      board, board);
+  tcl += fmt::format("create_project -force engine vivado_{} -part {}\n", board, part);
+  tcl += fmt::format("set_property board_part {} [current_project]\n", board_part);
+  tcl += "add_files -norecurse [list";
+  for (const std::string& source : RtlSources()) tcl += " " + source;
+  tcl += " rtl/tile_top.v]\n";
+  tcl += "set_property verilog_define LICHEN_DSP48E2 [current_fileset]\n";
+  tcl += "update_compile_order -fileset sources_1\n";
+  tcl += "create_bd_design engine\n";
+  tcl += "create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e ps\n";
+  tcl +=
+      "apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset 1} "
+      "[get_bd_cells ps]\n";
+  tcl +=
+      "set_property -dict [list CONFIG.PSU__USE__M_AXI_GP0 1 CONFIG.PSU__USE__M_AXI_GP1 0 "
+      "CONFIG.PSU__USE__M_AXI_GP2 0 CONFIG.PSU__USE__IRQ0 1";
+  tcl += fmt::format(" CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ {}", d.clock_mhz);
+  for (int64_t port = 0; port < d.dma_ports; ++port) {
+    // S_AXI_GP2 to GP5 are the ports HP0 to HP3.
+    tcl += fmt::format(" CONFIG.PSU__USE__S_AXI_GP{} 1 CONFIG.PSU__SAXIGP{}__DATA_WIDTH {}",
+                       port + 2, port + 2, d.dma_bits);
+  }
+  tcl += "] [get_bd_cells ps]\n";
+  tcl += "create_bd_cell -type module -reference tile_top engine\n";
+  tcl += "create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset\n";
+  tcl += fmt::format(
+      "create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control\n"
+      "set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 1] [get_bd_cells control]\n");
+  std::string clocks =
+      "[get_bd_pins engine/aclk] [get_bd_pins reset/slowest_sync_clk] "
+      "[get_bd_pins control/aclk] [get_bd_pins ps/maxihpm0_fpd_aclk]";
+  for (int64_t port = 0; port < d.dma_ports; ++port) {
+    clocks += fmt::format(" [get_bd_pins ps/saxihp{}_fpd_aclk]", port);
+  }
+  tcl += fmt::format("connect_bd_net [get_bd_pins ps/pl_clk0] {}\n", clocks);
+  tcl += "connect_bd_net [get_bd_pins ps/pl_resetn0] [get_bd_pins reset/ext_reset_in]\n";
+  tcl +=
+      "connect_bd_net [get_bd_pins reset/peripheral_aresetn] [get_bd_pins engine/aresetn] "
+      "[get_bd_pins control/aresetn]\n";
+  tcl += "connect_bd_net [get_bd_pins engine/irq] [get_bd_pins ps/pl_ps_irq0]\n";
+  tcl +=
+      "connect_bd_intf_net [get_bd_intf_pins ps/M_AXI_HPM0_FPD] [get_bd_intf_pins "
+      "control/S00_AXI]\n";
+  tcl += "connect_bd_intf_net [get_bd_intf_pins control/M00_AXI] [get_bd_intf_pins engine/s_axi]\n";
+  for (int64_t port = 0; port < d.dma_ports; ++port) {
+    tcl += fmt::format(
+        "connect_bd_intf_net [get_bd_intf_pins engine/m_axi_{}] [get_bd_intf_pins "
+        "ps/S_AXI_HP{}_FPD]\n",
+        port, port);
+  }
+  tcl += "assign_bd_address\nvalidate_bd_design\nsave_bd_design\n";
+  tcl += "make_wrapper -files [get_files engine.bd] -top -import\n";
+  tcl += "set_property top engine_wrapper [current_fileset]\n";
+  tcl += "launch_runs impl_1 -to_step write_bitstream -jobs 2\nwait_on_run impl_1\n";
   return tcl;
 }
 
@@ -231,13 +310,14 @@ std::string Readme(const Plan& plan) {
                         e.layers[i].cycles, e.layers[i].bound);
   }
   text +=
-      "\n| folder | |\n| --- | --- |\n| `rtl/` | SystemVerilog; `tile_top.sv` is the top |\n| "
+      "\n| folder | |\n| --- | --- |\n| `rtl/` | SystemVerilog; `tile_top.v` is the top |\n| "
       "`image/` | "
       "`constants.bin`: memory from address 0 (program, weights, parameters); `program.txt` |\n| "
       "`tb/` | Verilator "
       "testbench: `lichen verify` builds and runs it |\n| `sw/` | registers and layout of memory "
       "for the driver |\n| "
-      "`tcl/`, `constraints/` | synthesis out of context |\n| `tile.core` | FuseSoC |\n";
+      "`tcl/`, `constraints/` | synthesis out of context, block designs for ZCU102 and KV260; "
+      "Vivado has not run them |\n| `tile.core` | FuseSoC |\n";
   return text;
 }
 
@@ -277,13 +357,19 @@ std::vector<BundleFile> EmitRtl(const Plan& plan) {
   }
   std::string program;
   for (const Instruction& instruction : plan.program) program += ToText(instruction) + "\n";
-  files.push_back({"rtl/tile_top.sv", Bytes(Wrapper(plan))});
+  files.push_back({"rtl/tile_top.v", Bytes(Wrapper(plan))});
   files.push_back({"image/constants.bin", plan.constants});
   files.push_back({"image/program.txt", Bytes(program)});
   files.push_back({"sw/design.h", Bytes(DesignHeader(plan))});
   files.push_back({"tile.core", Bytes(FuseSocCore(plan))});
   files.push_back({"constraints/tile.xdc", Bytes(Constraints(plan))});
   files.push_back({"tcl/synth_ooc.tcl", Bytes(SynthesisTcl(plan))});
+  for (const auto& [board, part, board_part] :
+       {std::tuple{"zcu102", "xczu9eg-ffvb1156-2-e", "xilinx.com:zcu102:part0:3.4"},
+        {"kv260", "xck26-sfvc784-2lv-c", "xilinx.com:kv260_som:part0:1.4"}}) {
+    files.push_back({fmt::format("tcl/block_design_{}.tcl", board),
+                     Bytes(BlockDesignTcl(plan, board, part, board_part))});
+  }
   files.push_back({"README.md", Bytes(Readme(plan))});
   return files;
 }
