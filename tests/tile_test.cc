@@ -10,6 +10,7 @@
 #include "engine/reference.h"
 #include "net/check.h"
 #include "net/graph_builder.h"
+#include "sw/relocate.h"
 
 namespace lichen::tile {
 namespace {
@@ -267,6 +268,26 @@ TEST(TileCompile, SaysWhatDoesNotFit) {
   compiled = Compile(plan.net, "main", plan.design, tiny, {16, 24});
   ASSERT_TRUE(compiled);
   EXPECT_THAT(compiled->fit.reason, HasSubstr("DSP needed, zcu102 has 10"));
+}
+
+TEST(TileDriver, RelocationMovesAllAddressesAndNothingElse) {
+  const Plan plan = TiledPlan();
+  constexpr uint64_t kOffset = 0x12'3400'0000;
+  std::vector<uint8_t> program = plan.constants;
+  rtl::Relocate(program, kOffset);
+  for (size_t i = 0; i < plan.program.size(); ++i) {
+    Instruction expected = plan.program[i];
+    if (auto* load = std::get_if<Load>(&expected)) load->address_bytes += kOffset;
+    if (auto* weight = std::get_if<Weight>(&expected)) weight->address_bytes += kOffset;
+    if (auto* store = std::get_if<Store>(&expected)) store->address_bytes += kOffset;
+    const auto moved =
+        Decode(std::span(program).subspan(i * kInstructionBytes).first<kInstructionBytes>());
+    ASSERT_TRUE(moved) << moved.error().message;
+    EXPECT_EQ(*moved, expected) << i;
+  }
+  // Weights behind the program stay as they are.
+  const auto end = static_cast<int64_t>(plan.program.size() * kInstructionBytes);
+  EXPECT_TRUE(std::equal(program.begin() + end, program.end(), plan.constants.begin() + end));
 }
 
 TEST(TileEstimate, IsNearTheSimulation) {

@@ -233,6 +233,19 @@ TEST_F(Bundle, ScriptsMakeSense) {
       EXPECT_THAT(Read("out.txt"), HasSubstr(" calls"));
     }
   }
+  // The driver's parts go together.
+  EXPECT_EQ(std::system(fmt::format("cd {}/sw && g++ -std=c++20 -Wall -Werror run_engine.cc "
+                                    "uio_bus.cc -o run_engine >../../err.txt 2>&1",
+                                    bundle)
+                            .c_str()),
+            0)
+      << Read("err.txt");
+  EXPECT_EQ(
+      WEXITSTATUS(std::system(fmt::format("{}/sw/run_engine /dev/absent /dev/absent c i o 2>{}",
+                                          bundle, (folder_ / "err.txt").string())
+                                  .c_str())),
+      1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("/dev/absent: No such file"));
   if (!HasVerilator()) return;
   const std::string sources =
       "rtl/tile/tile_pkg.sv rtl/tile_top.v $(ls rtl/lib/*.sv rtl/tile/*.sv | grep -v _pkg)";

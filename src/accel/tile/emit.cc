@@ -352,6 +352,7 @@ std::vector<BundleFile> EmitRtl(const Plan& plan) {
   for (const SourceFile& file : kSources) {
     std::string path = fmt::format("rtl/{}", file.path);
     if (file.path.starts_with("tb/")) path = file.path;
+    if (file.path.starts_with("../")) path = file.path.substr(3);
     if (file.path == "tb/bus.h") files.push_back({"sw/bus.h", Bytes(file.text)});
     files.push_back({path, Bytes(file.text)});
   }
