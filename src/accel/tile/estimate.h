@@ -1,7 +1,7 @@
 // What a plan costs, without running it: cycles, memory traffic, resources, energy.
 //
 // Contract: closed formulas of the design and the mapping. Every figure is estimated;
-// docs/hardware.md says where the coefficients come from.
+// estimate.cc says where the coefficients come from.
 #pragma once
 
 #include <cstdint>
