@@ -10,6 +10,7 @@
 #include "apps/progress_line.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/shell_quote.h"
 #include "engine/run_model.h"
 #include "flow/model_input.h"
 #include "image/reader.h"
@@ -29,16 +30,10 @@ struct Options {
   std::string memory = "ideal";
 };
 
-std::string Quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // Runs a shell line; its output goes to `log`.
 Result<void> Shell(const std::string& line, const fs::path& log, std::string_view what) {
   const int status =
-      std::system(fmt::format("{{ {}; }} >{} 2>&1", line, Quoted(log.string())).c_str());
+      std::system(fmt::format("{{ {}; }} >{} 2>&1", line, ShellQuoted(log.string())).c_str());
   if (status == 0) return {};
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(log, uint64_t{1} << 26));
   const std::string text(bytes.begin(), bytes.end());
@@ -76,7 +71,7 @@ Result<void> BuildModel(const fs::path& folder, const tile::Design& design) {
   }
   std::string line =
       fmt::format("cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal ",
-                  Quoted(folder.string()));
+                  ShellQuoted(folder.string()));
   line += "--top-module tile_engine --prefix Vtile_engine -Mdir build -o verify ";
   for (const std::string& p : tile::EngineParameters(design)) line += p + " ";
   line +=
@@ -128,9 +123,9 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
   // Far more than back-pressure costs: an engine that has stopped.
   const int64_t timeout = 20 * trace.cycles + 100'000;
   std::string line = fmt::format(
-      "{} {} {} {} {} {} {} {} {}", Quoted((folder / "build/verify").string()), Quoted(in.string()),
-      Quoted(out.string()), timing.latency_cycles, timing.bytes_per_cycle,
-      timing.outstanding_bursts, o.seed == 0 ? 0 : 30, o.seed, timeout);
+      "{} {} {} {} {} {} {} {} {}", ShellQuoted((folder / "build/verify").string()),
+      ShellQuoted(in.string()), ShellQuoted(out.string()), timing.latency_cycles,
+      timing.bytes_per_cycle, timing.outstanding_bursts, o.seed == 0 ? 0 : 30, o.seed, timeout);
   for (const tile::PlannedLayer& layer : plan.layers) {
     const tile::TensorPlace& t = plan.tensors[layer.output];
     line += fmt::format(" {} {}", t.address_bytes, t.address_bytes + t.height * t.row_stride_bytes);

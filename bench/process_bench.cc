@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/shell_quote.h"
 #include "bench/bench.h"
 #include "flow/evaluate.h"
 #include "image/reader.h"
@@ -11,12 +12,6 @@ namespace lichen {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string Quoted(const fs::path& path) {
-  std::string quoted = "'";
-  for (char c : path.string()) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 // Seconds of a shell line, whose output is dropped.
 Result<double> Time(const std::string& line) {
@@ -49,18 +44,22 @@ Result<std::vector<BenchRow>> BenchProcesses(const fs::path& program, const fs::
     LICHEN_TRY(const auto reader, OpenImage(picture));
     megapixels += 1e-6 * static_cast<double>(reader->info().width * reader->info().height);
   }
-  const std::string options = fmt::format("--model {} --threads {}", Quoted(model), threads);
+  const std::string options =
+      fmt::format("--model {} --threads {}", ShellQuoted(model.string()), threads);
   for (int run = 0; run <= runs; ++run) {
     progress(fmt::format("processes, run {} of {}", run, runs));
     double encode_seconds = 0, decode_seconds = 0, start_seconds = 0;
     for (const fs::path& picture : pictures.pictures) {
       const fs::path coded = scratch.path / "p.lic";
-      LICHEN_TRY(const double e, Time(fmt::format("{} encode {} {} {}", Quoted(program),
-                                                  Quoted(picture), Quoted(coded), options)));
+      LICHEN_TRY(
+          const double e,
+          Time(fmt::format("{} encode {} {} {}", ShellQuoted(program.string()),
+                           ShellQuoted(picture.string()), ShellQuoted(coded.string()), options)));
       LICHEN_TRY(const double d,
-                 Time(fmt::format("{} decode {} {} {}", Quoted(program), Quoted(coded),
-                                  Quoted(scratch.path / "p.png"), options)));
-      LICHEN_TRY(const double s, Time(fmt::format("{} --version", Quoted(program))));
+                 Time(fmt::format("{} decode {} {} {}", ShellQuoted(program.string()),
+                                  ShellQuoted(coded.string()),
+                                  ShellQuoted((scratch.path / "p.png").string()), options)));
+      LICHEN_TRY(const double s, Time(fmt::format("{} --version", ShellQuoted(program.string()))));
       encode_seconds += e;
       decode_seconds += d;
       start_seconds += s;
