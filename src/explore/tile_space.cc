@@ -128,17 +128,21 @@ class ArraySearch {
     layers_ = Place(graphs_, design_);
     bytes_per_cycle_ = tile::BytesPerCycle(board_, design_);
     for (const PlacedLayer& placed : layers_) macs_ += placed.layer->macs;
+    std::vector<Mapping> bases;
     int64_t weight_words = 0;
     int64_t parameter_words = 0;
     for (const PlacedLayer& placed : layers_) {
-      const Mapping base =
-          tile::MapLayer(*placed.layer, design_, placed.input_stride, placed.output_stride);
-      weight_words = std::max(weight_words, base.weight_words);
-      parameter_words = std::max(parameter_words, base.parameter_words);
-      all_.push_back(Choices(placed, base));
+      bases.push_back(
+          tile::MapLayer(*placed.layer, design_, placed.input_stride, placed.output_stride));
+      weight_words = std::max(weight_words, bases.back().weight_words);
+      parameter_words = std::max(parameter_words, bases.back().parameter_words);
     }
     design_.weight_buffer_words = RoundUp(weight_words, 512);
     design_.parameter_buffer_words = RoundUp(parameter_words, 16);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const bool is_first = i == 0 || layers_[i - 1].graph != layers_[i].graph;
+      all_.push_back(Choices(layers_[i], bases[i], is_first ? nullptr : &bases[i - 1]));
+    }
     if (!tile::CheckDesign(design_)) return;
     for (int64_t input : space_.input_buffer_words) {
       for (int64_t middle : space_.middle_buffer_words) {
@@ -153,7 +157,8 @@ class ArraySearch {
   }
 
  private:
-  std::vector<Choice> Choices(const PlacedLayer& placed, const Mapping& base) const {
+  std::vector<Choice> Choices(const PlacedLayer& placed, const Mapping& base,
+                              const Mapping* before) const {
     const Layer& layer = *placed.layer;
     const int64_t all_columns = (layer.x.Positions() + design_.pox - 1) / design_.pox;
     const int64_t all_rows = (layer.y.Positions() + design_.poy - 1) / design_.poy;
@@ -174,7 +179,7 @@ class ArraySearch {
             {.rows = r,
              .columns = c,
              .cycles = std::max(static_cast<double>(cycles.Sum() - cycles.ends), std::floor(dram)) +
-                       static_cast<double>(cycles.ends),
+                       static_cast<double>(cycles.ends + tile::WeightStall(m, before, design_)),
              .bytes = bytes,
              .input_words = 2 * m.input_words,
              .middle_words = m.middle_words,

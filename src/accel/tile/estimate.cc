@@ -104,7 +104,8 @@ Estimate EstimatePlan(const Plan& plan) {
   const double bytes_per_cycle = std::min(
       plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 / d.clock_mhz,
       static_cast<double>(d.dma_bits) / 8 * 2);
-  for (const PlannedLayer& planned : plan.layers) {
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    const PlannedLayer& planned = plan.layers[i];
     const Mapping& m = planned.mapping;
     LayerEstimate layer{.name = planned.layer.name,
                         .cycles = 0,
@@ -115,7 +116,7 @@ Estimate EstimatePlan(const Plan& plan) {
     const auto dram = static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
     layer.cycles = std::max({cycles.array, dram, cycles.load, cycles.store});
     if (layer.cycles != cycles.array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";
-    layer.cycles += cycles.ends;
+    layer.cycles += cycles.ends + WeightStall(m, i > 0 ? &plan.layers[i - 1].mapping : nullptr, d);
     e.cycles += layer.cycles;
     e.dram_bytes += layer.dram_bytes;
     macs += layer.macs;

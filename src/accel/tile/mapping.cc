@@ -187,6 +187,17 @@ int64_t TileCycles(const Mapping& m, const Design& d) {
   return cycles;
 }
 
+int64_t WeightStall(const Mapping& m, const Mapping* before, const Design& d) {
+  if (before && m.weight_words + before->weight_words <= d.weight_buffer_words &&
+      m.parameter_words + before->parameter_words <= d.parameter_buffer_words) {
+    return 0;
+  }
+  const int64_t bytes =
+      m.weight_words * d.WeightWordBytes() + m.parameter_words * d.ParameterWordBytes();
+  const int64_t first_load = m.input_rows * m.input_pixels * m.chunks;
+  return std::max<int64_t>(0, bytes / (d.dma_bits / 8) - first_load);
+}
+
 MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t input_stride,
                             int64_t output_stride) {
   const Mapping base = MapLayer(layer, design, input_stride, output_stride);

@@ -86,6 +86,10 @@ struct LayerCycles {
 };
 LayerCycles CountCycles(const Layer& layer, const Mapping& mapping, const Design& design);
 
+// Cycles that the array waits for a layer's weights beyond its first tile: none where they fit beside
+// those of the layer before, and so come while that runs. `before` is null for the first layer.
+int64_t WeightStall(const Mapping& mapping, const Mapping* before, const Design& design);
+
 // Strides are the numbers of elements per pixel in memory: of the input a multiple of pif, or its
 // channels where they can be folded; of the output at least the channels, with a norm a multiple of pof.
 MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t input_stride,
