@@ -64,9 +64,9 @@ Result<std::vector<BenchRow>> Measure(const Options& o, const IntNet& net,
     if (o.pictures.empty()) return FailUsage("the suite 'processes' needs --pictures DIR");
     std::error_code error;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    LICHEN_TRY(std::vector<BenchRow> more,
-               BenchProcesses(program, o.model, o.pictures, o.thread_counts.back(), o.runs,
-                              progress));
+    LICHEN_TRY(
+        std::vector<BenchRow> more,
+        BenchProcesses(program, o.model, o.pictures, o.thread_counts.back(), o.runs, progress));
     add(std::move(more));
   }
   if (has("entropy")) {
@@ -124,7 +124,9 @@ void AddBenchCommand(CLI::App& app, Invocation& invocation) {
                                  "Measure speed as a ratio to the machine's own peak or to a peer",
                                  [o](const CommonOptions& common) { return RunBench(*o, common); });
   command->add_option("MODEL", o->model, "An integer codec model")->required();
-  command->add_option("--suite", o->suites, "What to measure: engine, float, scaling, entropy, processes")
+  command
+      ->add_option("--suite", o->suites,
+                   "What to measure: engine, float, scaling, entropy, processes")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::IsMember({"engine", "float", "scaling", "entropy", "processes"}))

@@ -94,8 +94,8 @@ TEST(LagcGate, IsTheSameInFloatAndInBfloat16) {
 
 TEST(TransposedConv, EqualsThatOfLibtorch) {
   torch::manual_seed(1);
-  for (const auto& [size, stride] : {std::pair{5, 2}, std::pair{9, 4}, std::pair{3, 1},
-                                     std::pair{4, 2}}) {
+  for (const auto& [size, stride] :
+       {std::pair{5, 2}, std::pair{9, 4}, std::pair{3, 1}, std::pair{4, 2}}) {
     const torch::Tensor x = torch::randn({2, 6, 5, 7}).contiguous(at::MemoryFormat::ChannelsLast);
     const torch::Tensor w = torch::randn({6, 4, size, size});
     const int64_t padding = (size - 1) / 2;

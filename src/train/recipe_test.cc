@@ -103,8 +103,7 @@ TEST_F(RecipeFile, EveryCommittedRecipeReads) {
     if (entry.path().extension() != ".toml") continue;
     auto recipe = ReadRecipe(entry.path(), {.data_folder = folder_ / "pictures"});
     // A part of a chain names the checkpoint that the part before it leaves.
-    const bool waits =
-        !recipe && recipe.error().message.find("start_from") != std::string::npos;
+    const bool waits = !recipe && recipe.error().message.find("start_from") != std::string::npos;
     EXPECT_TRUE(recipe || waits) << recipe.error().message;
     ++count;
   }
