@@ -130,6 +130,12 @@ Result<Exit> RunExplore(const Options& o, const CommonOptions& common) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double per_second =
       result.seconds > 0 ? static_cast<double>(result.evaluated) / result.seconds : 0;
+  if (result.points.empty()) {
+    const Fit fit = tile::CheckBoard({}, board);
+    PrintNote(fmt::format("no design of the search fits {}{}", board.name,
+                          fit.ok ? "" : fmt::format(": {}", fit.reason)));
+    return Exit::kNo;
+  }
   const fs::path folder = o.output;
   LICHEN_TRY_VOID(WriteFile(folder / "pareto.csv", std::string_view(ToCsv(result))));
   LICHEN_TRY_VOID(WriteFile(folder / "pareto.json", std::string_view(ToJson(result))));

@@ -116,6 +116,13 @@ TEST(Explore, GoesOnFromItsJournal) {
   text.resize(text.size() / 2);
   std::ofstream(path) << text;
   EXPECT_EQ(ToCsv(Explore({.objectives = kAll, .journal = path})), ToCsv(first));
+  // A line that is whole, but holds something else.
+  std::ofstream(path) << text.substr(0, text.find('\n') + 1)
+                      << "{\"name\":\"2x4x1x4\",\"result\":{\"points\":3}}\n";
+  const auto damaged = ExploreTile(Net(), Zcu102(), {97, 130}, SmallSpace(),
+                                   {.objectives = kAll, .journal = path}, Threads(1));
+  ASSERT_FALSE(damaged);
+  EXPECT_THAT(damaged.error().message, HasSubstr("is damaged"));
   const auto other = ExploreTile(Net(), Zcu102(), {97, 131}, SmallSpace(),
                                  {.objectives = kAll, .journal = path}, Threads(1));
   ASSERT_FALSE(other);

@@ -27,11 +27,7 @@ class ParetoSet {
     T value;
   };
 
-  // Whether a point of this cost could still enter (if it is not equal to one that is there).
-  bool IsCovered(const std::vector<double>& cost) const {
-    return std::ranges::any_of(entries_, [&](const Entry& e) { return Covers(e.cost, cost); });
-  }
-  // The same, but a point of equal cost does not count.
+  // Whether a point of another cost is at least as good in everything.
   bool IsBeaten(const std::vector<double>& cost) const {
     return std::ranges::any_of(
         entries_, [&](const Entry& e) { return e.cost != cost && Covers(e.cost, cost); });

@@ -172,7 +172,7 @@ class ArraySearch {
       for (int64_t r : rows) {
         Mapping m = base;
         tile::SizeTile(layer, design_, r, c, m);
-        const tile::LayerCycles cycles = tile::CountCycles(layer, m, design_);
+        const tile::LayerCycles cycles = tile::CountCycles(m, design_);
         const auto bytes = static_cast<double>(tile::LayerBytes(layer, m, design_));
         const double dram = bytes / bytes_per_cycle_;
         choices.push_back(
@@ -324,7 +324,7 @@ std::vector<Design> Arrays(const TileSpace& space, const Board& board) {
             if (++d.epilogue_lanes > pof) break;
           }
           const int64_t dsp = tile::EstimateResources(d).dsp;
-          if (d.epilogue_lanes > pof || dsp > board.dsp) continue;
+          if (d.epilogue_lanes > pof || dsp > board.dsp || !CheckBoard(d, board).ok) continue;
           if (d.MacsPerCycle() < space.least_macs) continue;
           arrays.push_back(d);
         }
@@ -342,6 +342,7 @@ Json PointJson(const TilePoint& p) {
           {"lut", p.resources.lut},     {"ff", p.resources.ff}};
 }
 
+// May throw what the library throws on damaged text.
 Result<TilePoint> ParsePoint(const Json& json) {
   TilePoint p;
   LICHEN_TRY(p.design, tile::ParseDesign(json.at("design").get<std::string>(), "journal"));
@@ -356,6 +357,25 @@ Result<TilePoint> ParsePoint(const Json& json) {
                  .lut = json.at("lut"),
                  .ff = json.at("ff")};
   return p;
+}
+
+// Points, counts and, where it is there, time.
+Result<ExploreResult> ParsePart(const std::string& text) {
+  try {
+    const Json json = Json::parse(text);
+    ExploreResult part{.points = {},
+                       .arrays = json.value("arrays", int64_t{0}),
+                       .evaluated = json.at("complete_points"),
+                       .pruned = json.at("pruned_points"),
+                       .seconds = json.value("seconds", 0.0)};
+    for (const Json& point : json.at("points")) {
+      LICHEN_TRY(TilePoint parsed, ParsePoint(point));
+      part.points.push_back(std::move(parsed));
+    }
+    return part;
+  } catch (const Json::exception& error) {
+    return Fail("the result of a part of the search is damaged ({})", error.what());
+  }
 }
 
 std::vector<double> CostOf(const TilePoint& p, const std::vector<Objective>& objectives) {
@@ -486,17 +506,15 @@ Result<ExploreResult> ExploreTile(const IntNet& net, const Board& board, Size2 p
     if (journal) {
       const std::lock_guard lock(mutex);
       if (const std::string* line = journal->Find(name)) {
-        const Json json = Json::parse(*line);
-        std::vector<TilePoint> points;
-        for (const Json& point : json["points"]) {
-          auto parsed = ParsePoint(point);
-          if (!parsed) {
-            status = tl::unexpected<Error>(parsed.error());
-            return;
-          }
-          points.push_back(std::move(*parsed));
+        auto part = ParsePart(*line);
+        if (part) {
+          take(part->points, part->evaluated, part->pruned);
+        } else {
+          status =
+              tl::unexpected<Error>({Error::Kind::kBadInput,
+                                     fmt::format("{}: {}; delete it to search anew",
+                                                 options.journal.string(), part.error().message)});
         }
-        take(points, json["evaluated"], json["pruned"]);
         return;
       }
     }
@@ -510,8 +528,9 @@ Result<ExploreResult> ExploreTile(const IntNet& net, const Board& board, Size2 p
     const std::lock_guard lock(mutex);
     result.seconds += seconds;
     if (journal && status) {
-      Json json = {
-          {"evaluated", search.evaluated}, {"pruned", search.pruned}, {"points", Json::array()}};
+      Json json = {{"complete_points", search.evaluated},
+                   {"pruned_points", search.pruned},
+                   {"points", Json::array()}};
       for (const TilePoint& p : points) json["points"].push_back(PointJson(p));
       status = journal->Write(name, json.dump());
     }
@@ -573,19 +592,6 @@ std::string ToJson(const ExploreResult& result) {
          "\n";
 }
 
-Result<ExploreResult> ParseExploreResult(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return Fail("the result of another process is damaged");
-  ExploreResult result{.points = {},
-                       .arrays = json["arrays"],
-                       .evaluated = json["complete_points"],
-                       .pruned = json["pruned_points"],
-                       .seconds = json["seconds"]};
-  for (const Json& point : json["points"]) {
-    LICHEN_TRY(TilePoint parsed, ParsePoint(point));
-    result.points.push_back(std::move(parsed));
-  }
-  return result;
-}
+Result<ExploreResult> ParseExploreResult(const std::string& text) { return ParsePart(text); }
 
 }  // namespace lichen

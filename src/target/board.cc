@@ -93,4 +93,25 @@ Result<Board> ParseBoard(std::string_view text, const std::string& place) {
   return board;
 }
 
+std::string ToToml(const Board& b) {
+  std::string text;
+  // Empty texts are left out, since the file may not hold them.
+  const auto add = [&](std::string_view key, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{} = \"{}\"\n", key, value);
+  };
+  add("name", b.name);
+  add("part", b.part);
+  add("dsp_kind", b.dsp_kind);
+  text += fmt::format("dsp = {}\nbram36 = {}\nuram = {}\nlut = {}\nff = {}\n", b.dsp, b.bram36,
+                      b.uram, b.lut, b.ff);
+  const MemoryModel& m = b.memory;
+  text += "[memory]\n";
+  add("kind", m.kind);
+  text += fmt::format("ports = {}\nport_bits = {}\n", m.ports, m.port_bits);
+  return text + fmt::format(
+                    "peak_gbyte_per_s = {}\nlatency_ns = {}\nefficiency = {}\n"
+                    "energy_pj_per_bit = {}\n",
+                    m.peak_gbyte_per_s, m.latency_ns, m.efficiency, m.energy_pj_per_bit);
+}
+
 }  // namespace lichen

@@ -57,5 +57,7 @@ std::vector<std::string> BoardNames();
 // By name, or a file of one's own where the text ends in .toml.
 Result<Board> LoadBoard(const std::string& name_or_file);
 Result<Board> ParseBoard(std::string_view text, const std::string& place);
+// What ParseBoard() takes.
+std::string ToToml(const Board& board);
 
 }  // namespace lichen

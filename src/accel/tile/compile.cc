@@ -10,6 +10,7 @@ namespace lichen::tile {
 namespace {
 
 constexpr int64_t kAlignBytes = 64;
+constexpr int64_t kMaxTiles = int64_t{1} << 20;
 
 int64_t RoundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -426,8 +427,18 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
                            .input = input,
                            .output = plan.tensors.size() - 1});
   }
-  compiled.fit = CheckFit(EstimateResources(design), board);
+  compiled.fit = CheckBoard(design, board);
+  if (compiled.fit.ok) compiled.fit = CheckFit(EstimateResources(design), board);
   if (!compiled.fit.ok) return compiled;
+  int64_t tiles = 0;
+  for (const PlannedLayer& planned : plan.layers) {
+    tiles += planned.mapping.tiles_y * planned.mapping.tiles_x;
+  }
+  if (tiles > kMaxTiles) {
+    compiled.fit = {false,
+                    fmt::format("{} tiles needed, a program has at most {}", tiles, kMaxTiles)};
+    return compiled;
+  }
 
   // Memory: program, constants, tensors. The program's length does not depend on addresses.
   std::vector<Emitter::Constants> constants(plan.layers.size());

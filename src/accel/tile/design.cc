@@ -42,6 +42,22 @@ Result<void> ReadTiles(TomlSection& s, const std::string& place, std::vector<Pin
 
 }  // namespace
 
+Fit CheckBoard(const Design& d, const Board& board) {
+  if (board.dsp_kind != "dsp48e2") {
+    return {false,
+            fmt::format("the engine is built of DSP48E2, {} has {}", board.name, board.dsp_kind)};
+  }
+  if (d.dma_ports > board.memory.ports) {
+    return {false,
+            fmt::format("dma_ports is {}, {} has {}", d.dma_ports, board.name, board.memory.ports)};
+  }
+  if (d.dma_bits > board.memory.port_bits) {
+    return {false, fmt::format("dma_bits is {}, ports of {} have {}", d.dma_bits, board.name,
+                               board.memory.port_bits)};
+  }
+  return {};
+}
+
 Result<void> CheckDesign(const Design& d) {
   for (const auto& [name, value] :
        {std::pair{"pif", d.pif}, {"pof", d.pof}, {"epilogue_lanes", d.epilogue_lanes}}) {
@@ -131,7 +147,8 @@ Result<Design> LoadDesign(const std::filesystem::path& path) {
 }
 
 std::string ToToml(const Design& d) {
-  std::string text = fmt::format("family = \"tile\"\nname = \"{}\"\n", d.name);
+  std::string text = "family = \"tile\"\n";
+  if (!d.name.empty()) text += fmt::format("name = \"{}\"\n", d.name);
   for (const auto& [key, value] : {std::pair{"pif", d.pif},
                                    {"pof", d.pof},
                                    {"poy", d.poy},

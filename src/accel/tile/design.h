@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "target/board.h"
 
 namespace lichen::tile {
 
@@ -51,6 +52,9 @@ struct Design {
   int64_t ParameterWordBytes() const { return pof * 16; }
   bool operator==(const Design&) const = default;
 };
+
+// Whether the board has what the engine is made of, its numbers aside: DSP48E2, ports of this width.
+Fit CheckBoard(const Design& design, const Board& board);
 
 // What the generator cannot build, or nothing.
 Result<void> CheckDesign(const Design& design);

@@ -112,7 +112,7 @@ Estimate EstimatePlan(const Plan& plan) {
                         .bound = "MAC",
                         .macs = planned.layer.macs,
                         .dram_bytes = LayerBytes(planned.layer, m, d)};
-    const LayerCycles cycles = CountCycles(planned.layer, m, d);
+    const LayerCycles cycles = CountCycles(m, d);
     const auto dram = static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
     layer.cycles = std::max({cycles.array, dram, cycles.load, cycles.store});
     if (layer.cycles != cycles.array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";

@@ -22,10 +22,6 @@ class Machine {
 
   Result<void> Execute(const Instruction& instruction);
 
-  // The words of a buffer as they are now, for tests.
-  std::span<const int16_t> input_buffer() const { return input_; }
-  std::span<const int16_t> output_buffer() const { return output_; }
-
  private:
   Result<void> Run(const Load& i);
   Result<void> Run(const Weight& i);

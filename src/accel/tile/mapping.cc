@@ -147,12 +147,10 @@ Mapping MapLayer(const Layer& layer, const Design& design, int64_t input_stride,
   return m;
 }
 
-LayerCycles CountCycles(const Layer& layer, const Mapping& m, const Design& d) {
+LayerCycles CountCycles(const Mapping& m, const Design& d) {
   const int64_t tiles = m.tiles_y * m.tiles_x;
   const int64_t load = m.input_rows * m.input_pixels * m.chunks;
-  // A row phase's run of a pixel may begin and end within words.
   const int64_t store = m.output_words;
-  static_cast<void>(layer);
   return {.array = tiles * TileCycles(m, d),
           .load = tiles * load,
           .store = tiles * store,
@@ -220,7 +218,7 @@ MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t in
         if (!best.fit.ok && best.fit.reason.empty()) best.fit = fit;
         break;  // more rows need more
       }
-      const int64_t cycles = CountCycles(layer, m, design).Sum();
+      const int64_t cycles = CountCycles(m, design).Sum();
       if (!best.fit.ok || cycles < best_cycles) {
         best = {.fit = {}, .mapping = std::move(m)};
         best_cycles = cycles;

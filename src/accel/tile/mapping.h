@@ -84,7 +84,7 @@ struct LayerCycles {
   int64_t ends = 0;  // first load and last store, beside which nothing runs
   int64_t Sum() const { return std::max({array, load, store}) + ends; }
 };
-LayerCycles CountCycles(const Layer& layer, const Mapping& mapping, const Design& design);
+LayerCycles CountCycles(const Mapping& mapping, const Design& design);
 
 // Cycles that the array waits for a layer's weights beyond its first tile: none where they fit beside
 // those of the layer before, and so come while that runs. `before` is null for the first layer.

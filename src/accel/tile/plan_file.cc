@@ -64,7 +64,7 @@ Result<Description> ParseDescription(std::span<const uint8_t> bytes) {
 Result<void> SavePlan(const std::filesystem::path& path, const Plan& plan) {
   const nlohmann::json json = {{"family", "tile"},
                                {"design", ToToml(plan.design)},
-                               {"board", plan.board.name},
+                               {"board", ToToml(plan.board)},
                                {"graph", plan.graph},
                                {"height_px", plan.picture.h},
                                {"width_px", plan.picture.w},
@@ -97,7 +97,7 @@ Result<Plan> LoadPlan(const std::filesystem::path& path) {
   auto* net = std::get_if<IntNet>(&model);
   if (!net) return Fail("{}: holds a float network", place);
   LICHEN_TRY(const Design design, ParseDesign(d.design, place));
-  LICHEN_TRY(const Board board, LoadBoard(d.board));
+  LICHEN_TRY(const Board board, ParseBoard(d.board, place));
   LICHEN_TRY(Compiled compiled,
              InPlace(place, Compile(std::move(*net), d.graph, design, board, {d.height, d.width})));
   if (!compiled.fit.ok || HashOf(compiled.plan.constants) != d.constants) {

@@ -48,7 +48,6 @@ class Memory {
   }
 
   int64_t port_bytes() const { return port_bytes_; }
-  int64_t latency() const { return t_.latency_cycles; }
 
  private:
   MemoryTiming t_;
