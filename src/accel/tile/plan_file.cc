@@ -1,106 +1,35 @@
-#include <cstring>
-#include <nlohmann/json.hpp>
-
+#include "accel/common/plan_container.h"
 #include "accel/tile/plan.h"
-#include "base/files.h"
-#include "base/hash.h"
-#include "net/model_file.h"
 
 namespace lichen::tile {
 namespace {
 
-// Magic, u32 version, u32 bytes of the description (JSON), the description, the network as a
-// .lichen file.
-constexpr char kMagic[8] = {'\x89', 'L', 'P', 'L', 'A', 'N', '\r', '\n'};
-constexpr uint32_t kVersion = 1;
-constexpr size_t kHeadBytes = 16;
-constexpr uint64_t kMaxFileBytes = uint64_t{1} << 31;
-constexpr int64_t kMaxSide = 1 << 24;
-
-std::string HashOf(std::span<const uint8_t> bytes) {
-  Sha256 hash;
-  hash.Update(bytes);
-  return ToHex(hash.Finish());
-}
-
-void PutU32(std::vector<uint8_t>& out, uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
-}
-
-struct Description {
-  std::string family;
-  std::string design;
-  std::string board;
-  std::string graph;
-  int64_t height = 0;
-  int64_t width = 0;
-  std::string constants;  // hash
-};
-
-Result<Description> ParseDescription(std::span<const uint8_t> bytes) {
-  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  Description d;
-  const auto text = [&](const char* key, std::string& value) {
-    if (!json.is_object() || !json.contains(key) || !json[key].is_string()) return false;
-    value = json[key];
-    return true;
-  };
-  const auto number = [&](const char* key, int64_t& value) {
-    if (!json.is_object() || !json.contains(key) || !json[key].is_number_integer()) return false;
-    value = json[key];
-    return value >= 1 && value <= kMaxSide;
-  };
-  if (!text("family", d.family) || !text("design", d.design) || !text("board", d.board) ||
-      !text("graph", d.graph) || !text("constants", d.constants) ||
-      !number("height_px", d.height) || !number("width_px", d.width)) {
-    return Fail("its description is damaged; compile it again");
-  }
-  if (d.family != "tile") return Fail("family '{}' is not 'tile'", d.family);
-  return d;
-}
+constexpr const char* kFamily = "tile";
 
 }  // namespace
 
 Result<void> SavePlan(const std::filesystem::path& path, const Plan& plan) {
-  const nlohmann::json json = {{"family", "tile"},
-                               {"design", ToToml(plan.design)},
-                               {"board", ToToml(plan.board)},
-                               {"graph", plan.graph},
-                               {"height_px", plan.picture.h},
-                               {"width_px", plan.picture.w},
-                               {"constants", HashOf(plan.constants)}};
-  const std::string text = json.dump();
-  LICHEN_TRY(const std::vector<uint8_t> model, SerializeModel(plan.net));
-  std::vector<uint8_t> bytes(kMagic, kMagic + sizeof(kMagic));
-  PutU32(bytes, kVersion);
-  PutU32(bytes, static_cast<uint32_t>(text.size()));
-  bytes.insert(bytes.end(), text.begin(), text.end());
-  bytes.insert(bytes.end(), model.begin(), model.end());
-  return WriteFile(path, std::span<const uint8_t>(bytes));
+  return accel::WritePlanFile(path, {.family = kFamily,
+                                     .design = ToToml(plan.design),
+                                     .board = ToToml(plan.board),
+                                     .graph = plan.graph,
+                                     .height_px = plan.picture.h,
+                                     .width_px = plan.picture.w,
+                                     .constants_hash = accel::HashOf(plan.constants),
+                                     .net = plan.net});
 }
 
 Result<Plan> LoadPlan(const std::filesystem::path& path) {
   const std::string place = path.string();
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, kMaxFileBytes));
-  if (bytes.size() < kHeadBytes || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
-    return Fail("{}: is no plan; make one with `lichen compile`", place);
+  LICHEN_TRY(accel::PlanFile file, accel::ReadPlanFile(path));
+  if (file.family != kFamily) {
+    return Fail("{}: family '{}' is not '{}'", place, file.family, kFamily);
   }
-  uint32_t version;
-  uint32_t text_bytes;
-  std::memcpy(&version, &bytes[8], 4);
-  std::memcpy(&text_bytes, &bytes[12], 4);
-  if (version != kVersion) return Fail("{}: version {} is not {}", place, version, kVersion);
-  if (text_bytes > bytes.size() - kHeadBytes) return Fail("{}: is truncated", place);
-  const auto rest = std::span(bytes).subspan(kHeadBytes);
-  LICHEN_TRY(const Description d, InPlace(place, ParseDescription(rest.first(text_bytes))));
-  LICHEN_TRY(Model model, InPlace(place, ParseModel(rest.subspan(text_bytes))));
-  auto* net = std::get_if<IntNet>(&model);
-  if (!net) return Fail("{}: holds a float network", place);
-  LICHEN_TRY(const Design design, ParseDesign(d.design, place));
-  LICHEN_TRY(const Board board, ParseBoard(d.board, place));
-  LICHEN_TRY(Compiled compiled,
-             InPlace(place, Compile(std::move(*net), d.graph, design, board, {d.height, d.width})));
-  if (!compiled.fit.ok || HashOf(compiled.plan.constants) != d.constants) {
+  LICHEN_TRY(const Design design, ParseDesign(file.design, place));
+  LICHEN_TRY(const Board board, ParseBoard(file.board, place));
+  LICHEN_TRY(Compiled compiled, InPlace(place, Compile(std::move(file.net), file.graph, design,
+                                                       board, {file.height_px, file.width_px})));
+  if (!compiled.fit.ok || accel::HashOf(compiled.plan.constants) != file.constants_hash) {
     return Fail("{}: was compiled by another version of this program; compile it again", place);
   }
   return std::move(compiled.plan);
