@@ -2,6 +2,7 @@
 #include "accel/tile/estimate.h"
 #include "accel/tile/plan.h"
 #include "apps/command.h"
+#include "apps/fusion_family.h"
 #include "apps/model_choice.h"
 #include "flow/model_input.h"
 #include "report/table.h"
@@ -15,7 +16,7 @@ struct Options {
   std::string design;
   std::string board = "zcu102";
   std::string size;
-  std::string graph = "analysis";
+  std::string graph;  // empty: that of the family
   std::string output;
 };
 
@@ -76,13 +77,19 @@ void Print(const tile::Plan& plan, const Options& o, const CommonOptions& common
 }
 
 Result<Exit> RunCompile(const Options& o, const CommonOptions& common) {
-  if (o.family != "tile") return FailUsage("--family {}: there is 'tile'", o.family);
+  if (o.family == "fusion") {
+    return CompileFusion({o.model, o.design, o.board, o.size, o.graph.empty() ? "main" : o.graph, o.output}, common);
+  }
+  if (o.family != "tile") {
+    return FailUsage("--family {}: there are 'tile' and 'fusion'", o.family);
+  }
+  if (o.size.empty()) return FailUsage("--size is required");
   LICHEN_TRY(const Size2 size, ParseSize(o.size));
   LICHEN_TRY(const tile::Design design, tile::LoadDesign(o.design));
   LICHEN_TRY(const Board board, LoadBoard(o.board));
   LICHEN_TRY(IntNet net, LoadIntNet(o.model));
   LICHEN_TRY(const tile::Compiled compiled,
-             InPlace(o.model, tile::Compile(std::move(net), o.graph, design, board, size)));
+             InPlace(o.model, tile::Compile(std::move(net), o.graph.empty() ? "analysis" : o.graph, design, board, size)));
   if (!compiled.fit.ok) {
     if (common.json) PrintJson({{"fits", false}, {"reason", compiled.fit.reason}});
     PrintNote(fmt::format("{} does not fit: {}", o.design, compiled.fit.reason));
@@ -103,17 +110,18 @@ void AddCompileCommand(CLI::App& app, Invocation& invocation) {
                  "Compile a network for an accelerator design, picture size and board",
                  [options](const CommonOptions& common) { return RunCompile(*options, common); });
   command->add_option("MODEL", options->model, "An integer .lichen model")->required();
-  command->add_option("--family", options->family, "Hardware family: tile")->capture_default_str();
+  command->add_option("--family", options->family, "Hardware family: tile or fusion")->capture_default_str();
   command->add_option("--design", options->design, "The design")->type_name("D.toml")->required();
   command
       ->add_option("--board", options->board,
                    fmt::format("{}, or a file", fmt::join(BoardNames(), ", ")))
       ->capture_default_str();
-  command->add_option("--size", options->size, "The pictures' size")
-      ->type_name("HEIGHTxWIDTH")
-      ->required();
-  command->add_option("--graph", options->graph, "analysis, synthesis or main")
-      ->capture_default_str();
+  command
+      ->add_option("--size", options->size,
+                   "The pictures' size (fusion: default: the size that the model states)")
+      ->type_name("HEIGHTxWIDTH");
+  command->add_option("--graph", options->graph,
+                      "analysis, synthesis or main (default: analysis; fusion: main)");
   command->add_option("-o,--output", options->output, "The plan to write")->type_name("P.plan");
 }
 

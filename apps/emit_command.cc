@@ -1,6 +1,8 @@
 // lichen emit: a plan -> a folder with everything to simulate and build its engine.
+#include "accel/common/plan_container.h"
 #include "accel/tile/emit.h"
 #include "apps/command.h"
+#include "apps/fusion_family.h"
 #include "base/files.h"
 
 namespace lichen {
@@ -16,6 +18,8 @@ struct Options {
 
 Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
   if (o.target != "rtl") return FailUsage("--target {}: there is rtl", o.target);
+  LICHEN_TRY(const std::string family, accel::PlanFamily(o.plan));
+  if (family == "fusion") return EmitFusion(o.plan, o.output, common);
   LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
   std::vector<tile::BundleFile> files = tile::EmitRtl(plan);

@@ -1,7 +1,9 @@
 // lichen simulate: how long a plan takes, cycle by cycle, and whether it computes the network.
+#include "accel/common/plan_container.h"
 #include "accel/tile/plan.h"
 #include "accel/tile/simulate.h"
 #include "apps/command.h"
+#include "apps/fusion_family.h"
 #include "apps/progress_line.h"
 #include "engine/run_model.h"
 #include "flow/model_input.h"
@@ -15,6 +17,7 @@ struct Options {
   std::string plan;
   std::string image;
   std::string memory = "ddr4";
+  std::string values = "bricks";
 };
 
 // Whether every layer's output is the engine's.
@@ -51,6 +54,8 @@ Result<Exit> RunSimulate(const Options& o, const CommonOptions& common) {
   if (o.memory != "ideal" && o.memory != "ddr4") {
     return FailUsage("--memory {}: must be ideal or ddr4", o.memory);
   }
+  LICHEN_TRY(const std::string family, accel::PlanFamily(o.plan));
+  if (family == "fusion") return SimulateFusion({o.plan, o.image, o.memory, o.values}, common);
   LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
   LICHEN_TRY(
@@ -122,6 +127,10 @@ void AddSimulateCommand(CLI::App& app, Invocation& invocation) {
       ->add_option("--image", options->image, "Also compute this picture, and compare every layer")
       ->type_name("IN.png");
   command->add_option("--memory", options->memory, "ideal, or ddr4: the board's memory")
+      ->capture_default_str();
+  command
+      ->add_option("--values", options->values,
+                   "Fusion machine: bricks (every product from 2-bit products), or fast")
       ->capture_default_str();
 }
 

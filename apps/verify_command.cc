@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "accel/common/plan_container.h"
 #include "accel/tile/emit.h"
 #include "accel/tile/simulate.h"
 #include "apps/command.h"
+#include "apps/fusion_family.h"
 #include "apps/progress_line.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -24,7 +26,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::string bundle;
-  std::string image;
+  std::vector<std::string> images;
   uint64_t seed = 0;
   bool is_edited = false;
   std::string memory = "ideal";
@@ -100,12 +102,12 @@ struct Outcome {
 Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Threads& threads) {
   const fs::path folder = o.bundle;
   Image picture;
-  if (o.image.empty()) {
+  if (o.images.empty()) {
     picture = RenderTestPicture(plan.picture.h, plan.picture.w, o.seed + 1);
   } else {
-    LICHEN_TRY(picture, ReadImage(o.image));
+    LICHEN_TRY(picture, ReadImage(o.images[0]));
     if (picture.info.height != plan.picture.h || picture.info.width != plan.picture.w) {
-      return Fail("{}: is {}x{}, the bundle is for {}x{}", o.image, picture.info.height,
+      return Fail("{}: is {}x{}, the bundle is for {}x{}", o.images[0], picture.info.height,
                   picture.info.width, plan.picture.h, plan.picture.w);
     }
   }
@@ -166,6 +168,11 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
     return FailUsage("--memory {}: must be ideal or ddr4", o.memory);
   }
   const fs::path folder = o.bundle;
+  // A bundle without a readable plan is the manifest's to name.
+  if (const auto family = accel::PlanFamily(folder / tile::kPlanName); family && *family == "fusion") {
+    return VerifyFusion({o.bundle, o.images, o.memory, o.seed, o.is_edited}, common);
+  }
+  if (o.images.size() > 1) return FailUsage("--image: a tile engine's bundle takes one");
   LICHEN_TRY_VOID(CheckManifest(folder, o.is_edited));
   LICHEN_TRY(tile::Plan loaded, tile::LoadPlan(folder / tile::kPlanName));
   // All layers' outputs have to be there at the end.
@@ -221,7 +228,9 @@ void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("BUNDLE", options->bundle, "What `lichen emit` wrote")
       ->type_name("DIR")
       ->required();
-  command->add_option("--image", options->image, "The picture (default: a rendered one)")
+  command
+      ->add_option("--image", options->images,
+                   "The picture (default: a rendered one); fusion machine: several, one after the other")
       ->type_name("IN.png");
   command->add_option("--seed", options->seed, "Hold every handshake back at random; 0: never")
       ->type_name("N");

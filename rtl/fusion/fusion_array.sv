@@ -27,7 +27,7 @@ module fusion_array #(
   localparam int unsigned SumBits = fusion_pkg::GroupSumBits;
   localparam int unsigned ColumnLatency = fusion_pkg::UnitLatency + $clog2(Rows) + 1;
 
-  logic [SumBits*Rows-1:0] sums[Columns];
+  logic [SumBits*Rows*Columns-1:0] sums;  // [column][group]
   for (genvar c = 0; c < Columns; c++) begin : gen_column
     localparam int unsigned Set = c * ColumnSets / Columns;
     logic [32*Rows-1:0] w;
@@ -36,7 +36,7 @@ module fusion_array #(
     end
     fusion_column #(.Rows(Rows)) u_column (
         .clk_i, .x_i(x_i[32*Rows*Set+:32*Rows]), .w_i(w), .u_log2_i, .v_log2_i, .x_signed_i, .w_signed_i,
-        .groups_log2_i, .sums_o(sums[c]));
+        .groups_log2_i, .sums_o(sums[SumBits*Rows*c+:SumBits*Rows]));
   end
 
   // The step's flags, at the sums and one and two cycles behind.
@@ -57,10 +57,10 @@ module fusion_array #(
       logic signed [SumBits+1:0] folded_q;
       logic signed [31:0] shifted_q, total, acc_q, shadow_q;
       logic signed [SumBits-1:0] own, half, quarter, quarters;
-      assign own = sums[c][SumBits*g+:SumBits];
-      assign half = sums[Half][SumBits*g+:SumBits];
-      assign quarter = sums[Quarter][SumBits*g+:SumBits];
-      assign quarters = sums[Quarters][SumBits*g+:SumBits];
+      assign own = sums[SumBits*(Rows*c+g)+:SumBits];
+      assign half = sums[SumBits*(Rows*Half+g)+:SumBits];
+      assign quarter = sums[SumBits*(Rows*Quarter+g)+:SumBits];
+      assign quarters = sums[SumBits*(Rows*Quarters+g)+:SumBits];
       assign total = (first ? '0 : acc_q) + shifted_q;
       always_ff @(posedge clk_i) begin
         if (fold_log2_i == 2'd2 && IsOfQuarter) begin

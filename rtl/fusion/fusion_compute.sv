@@ -95,7 +95,7 @@ module fusion_compute #(
 
   // Steps between neighbours: windows of a pool, outputs, groups, rows; elements.
   logic [19:0] window_step_q, window_row_q, output_step_q, output_row_q, group_step_q;
-  logic [19:0] row_offset_q[Rows];
+  logic [20*Rows-1:0] row_offset_q;
   logic [6:0] prepare_q;  // row
   logic [19:0] row_sum_q;
   logic [6:0] group_mask;  // rows of a group, less 1
@@ -129,7 +129,7 @@ module fusion_compute #(
 
   assign origin = oy_origin_q + og_origin_q + py_origin_q + px_origin_q;
   for (genvar r = 0; r < Rows; r++) begin : gen_row
-    assign origins_o[20*r+:20] = origin + row_offset_q[r];
+    assign origins_o[20*r+:20] = origin + row_offset_q[20*r+:20];
   end
   assign step_o = issue;
   assign first_o = step_q == '0;
@@ -195,7 +195,7 @@ module fusion_compute #(
       end else begin
         // Rows r = prepare - 1: the windows of a group's rows are those of its output.
         for (int unsigned r = 0; r < Rows; r++) begin
-          if (prepare_q == 7'(r + 1)) row_offset_q[r] <= is_channels ? '0 : row_sum_q;
+          if (prepare_q == 7'(r + 1)) row_offset_q[20*r+:20] <= is_channels ? '0 : row_sum_q;
         end
         if (((prepare_q - 7'd1) & group_mask) == group_mask) begin
           row_sum_q <= row_sum_q + 20'(pool) * window_step_q;

@@ -56,14 +56,13 @@ module fusion_engine #(
   input  logic [          1:0] m_axi_bresp_i,
   output logic                 interrupt_o
 );
-  import fusion_pkg::*;
   localparam int unsigned QueueDepth = 8;
   localparam int unsigned ProgramWidth = $clog2(ProgramWords);
   localparam int unsigned InputWidth = $clog2(InputWords / 2);
   localparam int unsigned ParameterWidth = $clog2(ParameterWords / 2);
   localparam int unsigned OutputWidth = $clog2(OutputWords / 2);
   // From a step's issue to its set's sums in the shadow.
-  localparam int unsigned ShadowLatency = OperandLatency + UnitLatency + $clog2(Rows) + 4;
+  localparam int unsigned ShadowLatency = fusion_pkg::OperandLatency + fusion_pkg::UnitLatency + $clog2(Rows) + 4;
 
   initial begin
     assert (Rows >= 1 && Rows <= 64 && (Rows & (Rows - 1)) == 0);
@@ -78,16 +77,16 @@ module fusion_engine #(
   logic [39:0] program_address;
   logic [15:0] program_words;
   // What the driver reads back, from 0x40 on.
-  logic [31:0] values[9];
-  assign values[0] = Rows;
-  assign values[1] = Columns;
-  assign values[2] = ColumnSets;
-  assign values[3] = InputWords;
-  assign values[4] = WeightWords;
-  assign values[5] = StepWords;
-  assign values[6] = ParameterWords;
-  assign values[7] = OutputWords;
-  assign values[8] = ProgramWords;
+  logic [32*9-1:0] values;
+  assign values[32*0+:32] = Rows;
+  assign values[32*1+:32] = Columns;
+  assign values[32*2+:32] = ColumnSets;
+  assign values[32*3+:32] = InputWords;
+  assign values[32*4+:32] = WeightWords;
+  assign values[32*5+:32] = StepWords;
+  assign values[32*6+:32] = ParameterWords;
+  assign values[32*7+:32] = OutputWords;
+  assign values[32*8+:32] = ProgramWords;
   axi_lite_registers #(
       .Id(32'h4C49_4346), .Version(32'h1), .Count(9)) u_registers (
       .clk_i, .rst_ni, .values_i(values), .awvalid_i(s_axi_awvalid_i), .awready_o(s_axi_awready_o), .awaddr_i(s_axi_awaddr_i),
@@ -100,7 +99,7 @@ module fusion_engine #(
   logic [ProgramWidth-1:0] program_addr;
   logic [255:0] program_data, instruction;
   logic [3:0] push, queue_ready, queue_valid, unit_ready, unit_idle;
-  logic [255:0] queued[4];
+  logic [4*256-1:0] queued;
   fusion_sequencer #(.ProgramWords(ProgramWords)) u_sequencer (
       .clk_i, .rst_ni, .start_i(start), .busy_o(busy), .finished_o(finished), .unknown_o(unknown),
       .load_program_o(load_program), .program_loaded_i(program_loaded), .read_addr_o(program_addr),
@@ -109,13 +108,14 @@ module fusion_engine #(
   for (genvar u = 0; u < 4; u++) begin : gen_queue
     stream_fifo #(.DataWidth(256), .Depth(QueueDepth)) u_queue (
         .clk_i, .rst_ni, .valid_i(push[u]), .ready_o(queue_ready[u]), .data_i(instruction), .valid_o(queue_valid[u]),
-        .ready_i(unit_ready[u]), .data_o(queued[u]));
+        .ready_i(unit_ready[u]), .data_o(queued[256*u+:256]));
   end
 
-  logic [TokenCount-1:0] tokens, take[4], give[4];
+  logic [fusion_pkg::TokenCount-1:0] tokens;
+  logic [4*fusion_pkg::TokenCount-1:0] take, give;  // of each unit
   fusion_tokens u_tokens (
-      .clk_i, .rst_ni, .clear_i(load_program), .give_i(give[0] | give[1] | give[2] | give[3]),
-      .take_i(take[0] | take[1] | take[2] | take[3]), .available_o(tokens));
+      .clk_i, .rst_ni, .clear_i(load_program), .give_i(give[7*0+:7] | give[7*1+:7] | give[7*2+:7] | give[7*3+:7]),
+      .take_i(take[7*0+:7] | take[7*1+:7] | take[7*2+:7] | take[7*3+:7]), .available_o(tokens));
 
   // DMA.
   logic load_request, load_request_ready, load_beat_valid, load_beat_ready, load_dma_idle;
@@ -160,7 +160,7 @@ module fusion_engine #(
   logic [63:0] input_data;
   fusion_load #(.Words(InputWords / 2)) u_load (
       .clk_i, .rst_ni, .clear_i(load_program), .valid_i(queue_valid[0]), .ready_o(unit_ready[0]),
-      .instruction_i(queued[0]), .tokens_i(tokens), .take_o(take[0]), .give_o(give[0]), .idle_o(unit_idle[0]),
+      .instruction_i(queued[256*0+:256]), .tokens_i(tokens), .take_o(take[7*0+:7]), .give_o(give[7*0+:7]), .idle_o(unit_idle[0]),
       .request_valid_o(load_request), .request_ready_i(load_request_ready), .request_address_o(load_address),
       .request_bytes_o(load_bytes), .beat_valid_i(load_beat_valid), .beat_ready_o(load_beat_ready),
       .beat_i(load_beat), .write_o(input_write), .write_addr_o(input_addr), .write_data_o(input_data));
@@ -172,7 +172,7 @@ module fusion_engine #(
   fusion_weight #(.Rows(Rows), .Columns(Columns), .ColumnSets(ColumnSets)) u_weight (
       .clk_i, .rst_ni, .clear_i(load_program), .load_program_i(load_program), .program_address_i(program_address),
       .program_words_i(program_words), .program_loaded_o(program_loaded), .valid_i(queue_valid[1]),
-      .ready_o(unit_ready[1]), .instruction_i(queued[1]), .tokens_i(tokens), .take_o(take[1]), .give_o(give[1]),
+      .ready_o(unit_ready[1]), .instruction_i(queued[256*1+:256]), .tokens_i(tokens), .take_o(take[7*1+:7]), .give_o(give[7*1+:7]),
       .idle_o(unit_idle[1]), .request_valid_o(weight_request), .request_ready_i(weight_request_ready),
       .request_address_o(weight_address), .request_bytes_o(weight_bytes), .beat_valid_i(weight_beat_valid),
       .beat_ready_o(weight_beat_ready), .write_o(weight_write), .write_page_o(weight_write_page),
@@ -192,9 +192,9 @@ module fusion_engine #(
   logic [20*Rows-1:0] origins;
   logic [12:0] set_columns;
   logic [10:0] set_word;
-  fusion_compute #(.Rows(Rows), .DrainLatency(ShadowLatency + RequantLatency + 2)) u_compute (
+  fusion_compute #(.Rows(Rows), .DrainLatency(ShadowLatency + fusion_pkg::RequantLatency + 2)) u_compute (
       .clk_i, .rst_ni, .clear_i(load_program), .valid_i(queue_valid[2]), .ready_o(unit_ready[2]),
-      .instruction_i(queued[2]), .tokens_i(tokens), .take_o(take[2]), .give_o(give[2]), .idle_o(unit_idle[2]),
+      .instruction_i(queued[256*2+:256]), .tokens_i(tokens), .take_o(take[7*2+:7]), .give_o(give[7*2+:7]), .idle_o(unit_idle[2]),
       .source_page_o(source_page), .weight_page_o(weight_page), .target_page_o(target_page),
       .groups_log2_o(groups_log2), .is_channels_o(is_channels), .fold_log2_o(fold_log2), .bytes_log2_o(bytes_log2),
       .pixel_words_o(pixel_words), .plane_pitch_o(plane_pitch), .step_o(step), .first_o(first), .last_o(last),
@@ -218,9 +218,9 @@ module fusion_engine #(
       .x_o(x), .w_o(w), .u_log2_o(u_log2), .v_log2_o(v_log2), .x_signed_o(x_signed), .w_signed_o(w_signed),
       .shift_o(shift));
   logic array_step, array_first, array_last;
-  pulse_line #(.DataWidth(1), .Stages(OperandLatency)) u_step (
+  pulse_line #(.DataWidth(1), .Stages(fusion_pkg::OperandLatency)) u_step (
       .clk_i, .rst_ni, .data_i(step), .data_o(array_step));
-  delay_line #(.DataWidth(2), .Stages(OperandLatency)) u_flags (
+  delay_line #(.DataWidth(2), .Stages(fusion_pkg::OperandLatency)) u_flags (
       .clk_i, .data_i({first, last}), .data_o({array_first, array_last}));
   fusion_array #(.Rows(Rows), .Columns(Columns), .ColumnSets(ColumnSets)) u_array (
       .clk_i, .rst_ni, .step_i(array_step), .first_i(array_first), .last_i(array_last), .x_i(x), .w_i(w),
@@ -271,7 +271,7 @@ module fusion_engine #(
 
   fusion_store #(.Columns(Columns), .AddrWidth(OutputWidth)) u_store (
       .clk_i, .rst_ni, .clear_i(load_program), .valid_i(queue_valid[3]), .ready_o(unit_ready[3]),
-      .instruction_i(queued[3]), .tokens_i(tokens), .take_o(take[3]), .give_o(give[3]), .idle_o(unit_idle[3]),
+      .instruction_i(queued[256*3+:256]), .tokens_i(tokens), .take_o(take[7*3+:7]), .give_o(give[7*3+:7]), .idle_o(unit_idle[3]),
       .request_valid_o(store_request), .request_ready_i(store_request_ready), .request_address_o(store_address),
       .request_bytes_o(store_bytes), .split_i(store_split), .sent_i(store_sent), .answered_i(store_answered),
       .beat_valid_o(store_beat_valid), .beat_ready_i(store_beat_ready), .beat_o(store_beat),

@@ -43,7 +43,7 @@ module fusion_operands #(
 );
   // Cycle 0 to 2: the record.
   logic [31:0] head;
-  logic [19:0] offset[Copies];
+  logic [20*Copies-1:0] offsets;
   ram_sdp #(.DataWidth(32), .Depth(StepWords)) u_heads (
       .clk_i, .write_i(step_write_i && write_slice_i == '0), .write_addr_i({write_page_i, write_addr_i[StepWidth-1:0]}),
       .write_data_i(write_data_i[31:0]), .read_addr_i({weight_page_i, step_addr_i[StepWidth-1:0]}), .read_data_o(head));
@@ -51,7 +51,7 @@ module fusion_operands #(
     ram_sdp #(.DataWidth(20), .Depth(StepWords)) u_offsets (
         .clk_i, .write_i(step_write_i && write_slice_i == 11'(1 + k / 4)),
         .write_addr_i({write_page_i, write_addr_i[StepWidth-1:0]}), .write_data_i(write_data_i[32*(k%4)+:20]),
-        .read_addr_i({weight_page_i, step_addr_i[StepWidth-1:0]}), .read_data_o(offset[k]));
+        .read_addr_i({weight_page_i, step_addr_i[StepWidth-1:0]}), .read_data_o(offsets[20*k+:20]));
   end
   logic [20*Rows-1:0] origins;
   logic [15:0] block_word;
@@ -59,18 +59,22 @@ module fusion_operands #(
   delay_line #(.DataWidth(16), .Stages(2)) u_block_word (.clk_i, .data_i(block_word_i), .data_o(block_word));
 
   // Cycle 3: digit addresses and the weights' word. 4: addresses of both halves of the input buffer.
-  logic [19:0] address_q[Copies];
+  logic [5*Copies-1:0] places;  // which half comes first, digit
   logic [15:0] weight_word_q;
   logic [WeightWidth-1:0] weight_addr_q;
-  logic [InputWidth-1:0] even_q[Copies], odd_q[Copies];
+  logic [InputWidth*Copies-1:0] even_addrs, odd_addrs;
   for (genvar k = 0; k < Copies; k++) begin : gen_address
-    logic [15:0] word;  // of 32 bits
-    assign word = address_q[k][19:4];
+    logic [19:0] address_q;
+    logic [15:0] even;  // of words of 32 bits
+    assign even = address_q[19:4] + 16'd1;
+    assign places[5*k+:5] = address_q[4:0];
     always_ff @(posedge clk_i) begin
-      address_q[k] <= offset[k] + (origins[20*(k%Rows)+:20] << head[1:0]);
-      even_q[k] <= InputWidth'((word + 16'd1) >> 1);
-      odd_q[k] <= InputWidth'(word >> 1);
+      address_q <= offsets[20*k+:20] + (origins[20*(k%Rows)+:20] << head[1:0]);
+      even_addrs[InputWidth*k+:InputWidth] <= even[1+:InputWidth];
+      odd_addrs[InputWidth*k+:InputWidth] <= address_q[5+:InputWidth];
     end
+    logic unused_address;
+    assign unused_address = ^{address_q, even};
   end
   always_ff @(posedge clk_i) begin
     weight_word_q <= block_word + head[31:16];
@@ -86,15 +90,15 @@ module fusion_operands #(
   // Cycles 4 to 6: the words. 7: 32 bits from the digit on.
   for (genvar k = 0; k < Copies; k++) begin : gen_input
     logic [31:0] even, odd;
-    logic [4:0] place;  // which half comes first, digit
+    logic [4:0] place;
     logic [63:0] both, moved;
     ram_sdp #(.DataWidth(32), .Depth(InputWords)) u_even (
         .clk_i, .write_i(input_write_i), .write_addr_i(input_addr_i), .write_data_i(input_data_i[31:0]),
-        .read_addr_i({source_page_i, even_q[k]}), .read_data_o(even));
+        .read_addr_i({source_page_i, even_addrs[InputWidth*k+:InputWidth]}), .read_data_o(even));
     ram_sdp #(.DataWidth(32), .Depth(InputWords)) u_odd (
         .clk_i, .write_i(input_write_i), .write_addr_i(input_addr_i), .write_data_i(input_data_i[63:32]),
-        .read_addr_i({source_page_i, odd_q[k]}), .read_data_o(odd));
-    delay_line #(.DataWidth(5), .Stages(3)) u_place (.clk_i, .data_i(address_q[k][4:0]), .data_o(place));
+        .read_addr_i({source_page_i, odd_addrs[InputWidth*k+:InputWidth]}), .read_data_o(odd));
+    delay_line #(.DataWidth(5), .Stages(3)) u_place (.clk_i, .data_i(places[5*k+:5]), .data_o(place));
     assign both = place[4] ? {even, odd} : {odd, even};
     assign moved = both >> {place[3:0], 1'b0};
     always_ff @(posedge clk_i) x_o[32*k+:32] <= moved[31:0];

@@ -22,8 +22,6 @@ module fusion_sequencer #(
   output logic [        255:0] instruction_o,
   input  logic                 idle_i  // all units, queues included
 );
-  import fusion_pkg::*;
-
   typedef enum logic [3:0] {
     Idle,
     Program,
@@ -37,8 +35,11 @@ module fusion_sequencer #(
   } state_t;
   state_t state_q;
 
-  logic [AddrWidth-1:0] pc_q, first_q[2];
-  logic [15:0] iteration_q[2], limit_q[2];
+  // Of both loops, loop 0 low.
+  logic [AddrWidth-1:0] pc_q;
+  logic [2*AddrWidth-1:0] first_q;
+  logic [31:0] iteration_q, limit_q;
+  logic [15:0] next_iteration;
   logic [255:0] ir_q;
   logic [39:0] p0_q, p1_q;
   logic [35:0] address_q;
@@ -48,15 +49,16 @@ module fusion_sequencer #(
   logic level, is_unit, is_compute;
   assign opcode = ir_q[3:0];
   assign level = ir_q[18];
-  assign is_unit = opcode >= OpLoad && opcode <= OpStore;
-  assign is_compute = opcode == OpCompute;
-  assign unit = is_unit ? 4'b1 << (opcode - OpLoad) : '0;
+  assign is_unit = opcode >= fusion_pkg::OpLoad && opcode <= fusion_pkg::OpStore;
+  assign is_compute = opcode == fusion_pkg::OpCompute;
+  assign unit = is_unit ? 4'b1 << (opcode - fusion_pkg::OpLoad) : '0;
 
+  assign next_iteration = iteration_q[16*level+:16] + 16'd1;
   assign read_addr_o = pc_q;
   assign busy_o = state_q != Idle;
   assign load_program_o = state_q == Idle && start_i;
   assign finished_o = state_q == Drain && idle_i;
-  assign unknown_o = state_q == Execute && opcode > OpStore;
+  assign unknown_o = state_q == Execute && opcode > fusion_pkg::OpStore;
   assign push_o = state_q == Push ? unit & ready_i : '0;
   always_comb begin
     instruction_o = ir_q;
@@ -74,7 +76,7 @@ module fusion_sequencer #(
         Read0: state_q <= Read1;
         Read1: state_q <= Decode;
         Decode: state_q <= Execute;
-        Execute: state_q <= is_unit ? Address : opcode == OpLoop || opcode == OpNext ? Read0 : Drain;
+        Execute: state_q <= is_unit ? Address : opcode == fusion_pkg::OpLoop || opcode == fusion_pkg::OpNext ? Read0 : Drain;
         Address: state_q <= Push;
         Push: if (push_o != '0) state_q <= Read0;
         Drain: if (idle_i) state_q <= Idle;
@@ -86,24 +88,24 @@ module fusion_sequencer #(
   always_ff @(posedge clk_i) begin
     if (state_q == Idle) begin
       pc_q <= '0;
-      for (int unsigned k = 0; k < 2; k++) iteration_q[k] <= '0;
+      iteration_q <= '0;
     end
     if (state_q == Decode) ir_q <= read_data_i;
     if (state_q == Execute) begin
-      p0_q <= iteration_q[0] * ir_q[77:54];
-      p1_q <= 40'(iteration_q[1]) * (is_compute ? {30'b0, ir_q[155:146]} : {16'b0, ir_q[101:78]});
-      if (opcode == OpLoop) begin
+      p0_q <= 40'(iteration_q[15:0]) * 40'(ir_q[77:54]);
+      p1_q <= 40'(iteration_q[31:16]) * (is_compute ? {30'b0, ir_q[155:146]} : {16'b0, ir_q[101:78]});
+      if (opcode == fusion_pkg::OpLoop) begin
         pc_q <= pc_q + 1'b1;
-        first_q[level] <= pc_q + 1'b1;
-        limit_q[level] <= ir_q[34:19];
-        iteration_q[level] <= '0;
+        first_q[AddrWidth*level+:AddrWidth] <= pc_q + 1'b1;
+        limit_q[16*level+:16] <= ir_q[34:19];
+        iteration_q[16*level+:16] <= '0;
       end
-      if (opcode == OpNext) begin
-        if (iteration_q[level] + 16'd1 < limit_q[level]) begin
-          iteration_q[level] <= iteration_q[level] + 16'd1;
-          pc_q <= first_q[level];
+      if (opcode == fusion_pkg::OpNext) begin
+        if (next_iteration < limit_q[16*level+:16]) begin
+          iteration_q[16*level+:16] <= next_iteration;
+          pc_q <= first_q[AddrWidth*level+:AddrWidth];
         end else begin
-          iteration_q[level] <= '0;
+          iteration_q[16*level+:16] <= '0;
           pc_q <= pc_q + 1'b1;
         end
       end

@@ -92,18 +92,15 @@ module fusion_store #(
 
   // A word's elements, their digits side by side, the others 0.
   logic [8*Columns-1:0] packed_word;
+  logic [8*Columns-1:0] kept;
+  for (genvar e = 0; e < Columns; e++) begin : gen_element
+    assign kept[8*e+:8] = 7'(e) < fifo_count ? fifo_word[8*e+:8] >> {digit_offset, 1'b0} : '0;
+  end
   always_comb begin
-    packed_word = '0;
-    for (int unsigned e = 0; e < Columns; e++) begin
-      logic [7:0] element;
-      element = fifo_word[8*e+:8] >> {digit_offset, 1'b0};
-      if (7'(e) < fifo_count) begin
-        case (digits_log2)
-          2'd0: packed_word[2*e+:2] = element[1:0];
-          2'd1: packed_word[4*e+:4] = element[3:0];
-          default: packed_word[8*e+:8] = element;
-        endcase
-      end
+    packed_word = digits_log2 == 2'd2 ? kept : '0;
+    for (int unsigned k = 0; k < Columns; k++) begin
+      if (digits_log2 == 2'd0) packed_word[2*k+:2] = kept[8*k+:2];
+      if (digits_log2 == 2'd1) packed_word[4*k+:4] = kept[8*k+:4];
     end
   end
 
@@ -157,7 +154,7 @@ module fusion_store #(
         whole_q <= 1'b0;
       end
     end else if (popped) begin
-      buffer_q <= buffer_q | ((2 * Capacity)'(packed_word) << {fill_q[5:0], 1'b0});
+      buffer_q <= buffer_q | ({128'b0, packed_word} << {fill_q[5:0], 1'b0});
       fill_q <= fill_q + (16'(fifo_count) << digits_log2);
       whole_q <= fifo_ends_row;
     end

@@ -19,35 +19,44 @@ module fusion_unit (
   assign shape = 4'(u_log2_i * 4'd3) + {2'b0, v_log2_i};
   always_ff @(posedge clk_i) shape_q <= shape;
 
-  logic signed [16:0] shifted[Bricks];  // at most 9 << 12
+  logic [17*Bricks-1:0] shifted;  // each at most 9 << 12
   for (genvar b = 0; b < Bricks; b++) begin : gen_brick
-    logic [1:0] x[Shapes], w[Shapes];
+    logic [2*Shapes-1:0] x, w;
     logic [Shapes-1:0] x_top, w_top;
     logic signed [4:0] product;
-    logic signed [16:0] placed[Shapes];
+    logic [17*Shapes-1:0] placed;
     for (genvar s = 0; s < Shapes; s++) begin : gen_shape
       localparam int unsigned U = 1 << (s / 3);
       localparam int unsigned V = 1 << (s % 3);
       localparam int unsigned Product = b / (U * V);
       localparam int unsigned J = b % (U * V) / U;
       localparam int unsigned I = b % U;
-      assign x[s] = x_i[2*(Product*U+I)+:2];
-      assign w[s] = w_i[2*(Product*V+J)+:2];
+      assign x[2*s+:2] = x_i[2*(Product*U+I)+:2];
+      assign w[2*s+:2] = w_i[2*(Product*V+J)+:2];
       assign x_top[s] = I == U - 1;
       assign w_top[s] = J == V - 1;
-      assign placed[s] = 17'(product) <<< (2 * (I + J));
+      assign placed[17*s+:17] = 17'(product) <<< (2 * (I + J));
     end
     fusion_brick u_brick (
-        .clk_i, .x_i(x[shape]), .w_i(w[shape]), .x_signed_i(x_signed_i && x_top[shape]),
+        .clk_i, .x_i(x[2*shape+:2]), .w_i(w[2*shape+:2]), .x_signed_i(x_signed_i && x_top[shape]),
         .w_signed_i(w_signed_i && w_top[shape]), .product_o(product));
-    assign shifted[b] = placed[shape_q];
+    assign shifted[17*b+:17] = placed[17*shape_q+:17];
   end
 
-  logic signed [fusion_pkg::UnitSumBits-1:0] part_q[4];
+  // Sums of four bricks, then of all.
+  localparam int unsigned SumBits = fusion_pkg::UnitSumBits;
+  logic [4*SumBits-1:0] parts;
+  for (genvar k = 0; k < 4; k++) begin : gen_part
+    logic signed [16:0] a, b, c, d;
+    logic signed [SumBits-1:0] part_q;
+    assign a = shifted[17*(4*k)+:17];
+    assign b = shifted[17*(4*k+1)+:17];
+    assign c = shifted[17*(4*k+2)+:17];
+    assign d = shifted[17*(4*k+3)+:17];
+    always_ff @(posedge clk_i) part_q <= SumBits'(a) + SumBits'(b) + SumBits'(c) + SumBits'(d);
+    assign parts[SumBits*k+:SumBits] = part_q;
+  end
   always_ff @(posedge clk_i) begin
-    for (int unsigned k = 0; k < 4; k++) begin
-      part_q[k] <= 18'(shifted[4*k]) + 18'(shifted[4*k+1]) + 18'(shifted[4*k+2]) + 18'(shifted[4*k+3]);
-    end
-    sum_o <= part_q[0] + part_q[1] + part_q[2] + part_q[3];
+    sum_o <= parts[0+:SumBits] + parts[SumBits+:SumBits] + parts[2*SumBits+:SumBits] + parts[3*SumBits+:SumBits];
   end
 endmodule

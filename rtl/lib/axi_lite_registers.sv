@@ -9,7 +9,7 @@ module axi_lite_registers #(
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,  // synchronous, active low
-  input  logic [31:0] values_i[Count],  // can be read from 0x40 on
+  input  logic [32*Count-1:0] values_i,  // can be read from 0x40 on, the first lowest
   input  logic        awvalid_i,
   output logic        awready_o,
   input  logic [ 7:0] awaddr_i,
@@ -94,7 +94,7 @@ module axi_lite_registers #(
   logic [31:0] value;
   always_comb begin
     value = '0;
-    for (int unsigned k = 0; k < Count; k++) if (araddr_i[7:2] == 6'(16 + k)) value = values_i[k];
+    for (int unsigned k = 0; k < Count; k++) if (araddr_i[7:2] == 6'(16 + k)) value = values_i[32*k+:32];
   end
   always_ff @(posedge clk_i) begin
     if (read) begin

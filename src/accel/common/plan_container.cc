@@ -43,6 +43,22 @@ Result<PlanFile> ParseDescription(std::span<const uint8_t> bytes) {
   return file;
 }
 
+// The description and the network of a file.
+using Parts = std::pair<std::span<const uint8_t>, std::span<const uint8_t>>;
+Result<Parts> Split(std::span<const uint8_t> bytes) {
+  if (bytes.size() < kHeadBytes || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
+    return Fail("is no plan; make one with `lichen compile`");
+  }
+  uint32_t version;
+  uint32_t text_bytes;
+  std::memcpy(&version, &bytes[8], 4);
+  std::memcpy(&text_bytes, &bytes[12], 4);
+  if (version != kVersion) return Fail("version {} is not {}", version, kVersion);
+  if (text_bytes > bytes.size() - kHeadBytes) return Fail("is truncated");
+  const auto rest = bytes.subspan(kHeadBytes);
+  return Parts{rest.first(text_bytes), rest.subspan(text_bytes)};
+}
+
 }  // namespace
 
 std::string HashOf(std::span<const uint8_t> bytes) {
@@ -66,21 +82,19 @@ Result<void> WritePlanFile(const std::filesystem::path& path, const PlanFile& fi
   return WriteFile(path, std::span<const uint8_t>(bytes));
 }
 
+Result<std::string> PlanFamily(const std::filesystem::path& path) {
+  LICHEN_TRY(const std::vector<uint8_t> bytes, lichen::ReadFile(path, kMaxFileBytes));
+  LICHEN_TRY(const auto parts, InPlace(path.string(), Split(bytes)));
+  LICHEN_TRY(PlanFile file, InPlace(path.string(), ParseDescription(parts.first)));
+  return std::move(file.family);
+}
+
 Result<PlanFile> ReadPlanFile(const std::filesystem::path& path) {
   const std::string place = path.string();
   LICHEN_TRY(const std::vector<uint8_t> bytes, lichen::ReadFile(path, kMaxFileBytes));
-  if (bytes.size() < kHeadBytes || std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) {
-    return Fail("{}: is no plan; make one with `lichen compile`", place);
-  }
-  uint32_t version;
-  uint32_t text_bytes;
-  std::memcpy(&version, &bytes[8], 4);
-  std::memcpy(&text_bytes, &bytes[12], 4);
-  if (version != kVersion) return Fail("{}: version {} is not {}", place, version, kVersion);
-  if (text_bytes > bytes.size() - kHeadBytes) return Fail("{}: is truncated", place);
-  const auto rest = std::span(bytes).subspan(kHeadBytes);
-  LICHEN_TRY(PlanFile file, InPlace(place, ParseDescription(rest.first(text_bytes))));
-  LICHEN_TRY(Model model, InPlace(place, ParseModel(rest.subspan(text_bytes))));
+  LICHEN_TRY(const auto parts, InPlace(place, Split(bytes)));
+  LICHEN_TRY(PlanFile file, InPlace(place, ParseDescription(parts.first)));
+  LICHEN_TRY(Model model, InPlace(place, ParseModel(parts.second)));
   auto* net = std::get_if<IntNet>(&model);
   if (!net) return Fail("{}: holds a float network", place);
   file.net = std::move(*net);

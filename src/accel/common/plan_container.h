@@ -28,7 +28,8 @@ struct PlanFile {
 std::string HashOf(std::span<const uint8_t> bytes);
 
 Result<void> WritePlanFile(const std::filesystem::path& path, const PlanFile& file);
-// Errors name the file and what is wrong with it.
+// Errors name the file and what is wrong with it. PlanFamily() reads its description alone.
+Result<std::string> PlanFamily(const std::filesystem::path& path);
 Result<PlanFile> ReadPlanFile(const std::filesystem::path& path);
 
 }  // namespace lichen::accel

@@ -1,6 +1,7 @@
 #include "accel/fusion/mapping.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 namespace lichen::fusion {
@@ -100,7 +101,8 @@ int64_t EstimateCycles(const Layer& layer, const Border& border, const Design& d
                                     RowBeats(layer.output_size.w * layer.output_channels, plane));
   }
   const int64_t weights = SetBeats(d, m) * m.chunks * (m.chunks > 1 ? m.tiles : 1);
-  const int64_t array = ArrayCycles(layer, m, layer.output_size.h);
+  const int64_t array =
+      ArrayCycles(layer, m, layer.output_size.h) + m.tiles * m.chunks * ComputeOverhead(m, d);
   return std::max({array, weights, load * m.tiles, store * m.tiles}) + load + store;
 }
 
@@ -166,6 +168,12 @@ int64_t ArrayCycles(const Layer& layer, const Mapping& m, int64_t rows) {
   const int64_t sets =
       m.blocks * m.chunks * rows * m.ColumnGroups(layer.output_size.w) * pool * pool;
   return sets * std::max(m.steps, m.groups * m.result_bytes);
+}
+
+int64_t ComputeOverhead(const Mapping& m, const Design& d) {
+  constexpr int64_t kPipeline = 36;  // of operands, units, requantiser and tokens
+  return kPipeline + d.rows + std::countr_zero(static_cast<uint64_t>(d.rows)) +
+         m.groups * m.result_bytes;
 }
 
 int64_t SetBeats(const Design& d, const Mapping& m) {

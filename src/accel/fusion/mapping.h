@@ -76,6 +76,8 @@ int64_t RowBeats(int64_t elements, const Plane& plane);
 
 // Cycles of the array for `rows` rows of output, all chunks.
 int64_t ArrayCycles(const Layer& layer, const Mapping& mapping, int64_t rows);
+// Cycles that a COMPUTE takes beside its steps: preparation, and the way of the last results.
+int64_t ComputeOverhead(const Mapping& mapping, const Design& design);
 // Beats that one set of weights, steps and parameters moves.
 int64_t SetBeats(const Design& design, const Mapping& mapping);
 

@@ -271,6 +271,8 @@ class TimeSimulation {
     step_cycles_.resize(plan.layers.size(), 0);
     read_bytes_.resize(plan.layers.size(), 0);
     written_bytes_.resize(plan.layers.size(), 0);
+    buffer_read_bytes_.resize(plan.layers.size(), 0);
+    buffer_written_bytes_.resize(plan.layers.size(), 0);
     // The start pulse comes in cycle 0: the program is to be read.
     weight_.is_running = true;
     weight_.is_program = true;
@@ -386,7 +388,9 @@ class TimeSimulation {
              .address = load->memory.At(queued.i0, queued.i1),
              .to_request = load->rows,
              .to_write = load->rows};
-        read_bytes_[LayerOf(queued.index)] += int64_t{load->rows} * load->row_beats * kBeatBytes;
+        const int64_t bytes = int64_t{load->rows} * load->row_beats * kBeatBytes;
+        read_bytes_[LayerOf(queued.index)] += bytes;
+        buffer_written_bytes_[LayerOf(queued.index)] += bytes * d_.rows * d_.column_sets;
       }
       return;
     }
@@ -430,6 +434,7 @@ class TimeSimulation {
                            : is_steps ? d_.StepBeats()
                                       : d_.columns};
         read_bytes_[LayerOf(queued.index)] += u.words * u.word_beats * kBeatBytes;
+        buffer_written_bytes_[LayerOf(queued.index)] += u.words * u.word_beats * kBeatBytes;
       }
       return;
     }
@@ -509,6 +514,8 @@ class TimeSimulation {
     if (!u.is_running) {
       Queued queued;
       if (const Store* store = Start<Store>(kStore, queued)) {
+        buffer_read_bytes_[LayerOf(queued.index)] +=
+            int64_t{store->rows} * store->pixels * store->pixel_words * d_.columns;
         u.is_running = true;
         u.store = store;
         u.address = store->memory.At(queued.i0, queued.i1);
@@ -633,6 +640,13 @@ class TimeSimulation {
                    .read_bytes = read_bytes_[i],
                    .written_bytes = written_bytes_[i]};
       before = last_write_[i];
+      // A step reads an operand word for each row and column set, and one for each unit.
+      constexpr int64_t kOperandBytes = 4;
+      t.buffer_read_bytes = buffer_read_bytes_[i] + t.step_cycles * kOperandBytes * d_.rows *
+                                                         (d_.column_sets + d_.columns);
+      const Mapping& m = plan_.layers[i].mapping;
+      t.buffer_written_bytes = buffer_written_bytes_[i] + layer.output_size.h * layer.output_size.w *
+                                                              m.words * m.result_bytes * d_.columns;
       CountBricks(layer, t);
       bricks += t.bricks;
       const int64_t beats = std::max(t.read_bytes, t.written_bytes) / kBeatBytes;
@@ -667,6 +681,8 @@ class TimeSimulation {
   std::vector<int64_t> step_cycles_;
   std::vector<int64_t> read_bytes_;
   std::vector<int64_t> written_bytes_;
+  std::vector<int64_t> buffer_read_bytes_;
+  std::vector<int64_t> buffer_written_bytes_;
 };
 
 }  // namespace

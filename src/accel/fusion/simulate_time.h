@@ -26,8 +26,10 @@ struct LayerTrace {
   int64_t bricks = 0;       // bricks that worked on useful products, over all cycles
   int64_t units = 0;        // fusion units with a useful product, over all cycles
   int64_t macs = 0;
-  int64_t read_bytes = 0;
+  int64_t read_bytes = 0;  // of memory
   int64_t written_bytes = 0;
+  int64_t buffer_read_bytes = 0;     // all buffers, every copy
+  int64_t buffer_written_bytes = 0;
   std::string bound;  // array, DRAM or latency
 };
 

@@ -1,0 +1,73 @@
+#include "apps/bundle_tools.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "accel/common/plan_container.h"
+#include "base/files.h"
+#include "base/shell_quote.h"
+
+namespace lichen {
+
+namespace fs = std::filesystem;
+
+Result<void> RunShell(const std::string& line, const fs::path& log, std::string_view what) {
+  constexpr size_t kShown = 1500;
+  const int status =
+      std::system(fmt::format("{{ {}; }} >{} 2>&1", line, ShellQuoted(log.string())).c_str());
+  if (status == 0) return {};
+  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(log, uint64_t{1} << 26));
+  const std::string text(bytes.begin(), bytes.end());
+  return Fail("{} failed; the end of {}:\n{}", what, log.string(),
+              text.substr(text.size() - std::min(text.size(), kShown)));
+}
+
+Result<void> CheckManifest(const fs::path& folder, bool is_edited) {
+  const fs::path path = folder / accel::kManifestName;
+  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, 1 << 22));
+  const auto manifest = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) {
+    return Fail("{}: is damaged; emit the bundle again", path.string());
+  }
+  if (is_edited) return {};
+  for (const auto& [name, hash] : manifest["files"].items()) {
+    const fs::path relative(name);
+    if (relative.is_absolute() || name.find("..") != name.npos) {
+      return Fail("{}: names a file outside of the bundle", path.string());
+    }
+    LICHEN_TRY(const std::vector<uint8_t> content, ReadFile(folder / relative));
+    if (!hash.is_string() || accel::HashOf(content) != hash.get<std::string>()) {
+      return Fail("{}: was edited; emit the bundle again, or verify it as it is with --edited",
+                  (folder / relative).string());
+    }
+  }
+  return {};
+}
+
+Result<uint64_t> WriteBundle(const fs::path& folder, std::vector<accel::BundleFile>& files) {
+  files.push_back(accel::MakeManifest(files));
+  uint64_t total = 0;
+  for (const accel::BundleFile& file : files) {
+    LICHEN_TRY_VOID(WriteFile(folder / file.path, std::span<const uint8_t>(file.bytes)));
+    total += file.bytes.size();
+  }
+  return total;
+}
+
+Result<void> BuildWithVerilator(const fs::path& folder, const std::string& top,
+                                const std::vector<std::string>& parameters,
+                                const std::vector<std::string>& sources) {
+  if (std::system("command -v verilator >/dev/null 2>&1") != 0) {
+    return Fail("verilator is not installed (Debian: apt-get install verilator)");
+  }
+  const std::string line = fmt::format(
+      "cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal --top-module {} --prefix "
+      "V{} -Mdir build -o verify {} -MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2' {}",
+      ShellQuoted(folder.string()), top, top, fmt::join(parameters, " "), fmt::join(sources, " "));
+  std::error_code error;
+  fs::create_directories(folder / "build", error);
+  return RunShell(line, folder / "build/verilator.log", "building the RTL with Verilator");
+}
+
+}  // namespace lichen
