@@ -49,8 +49,11 @@ Result<uint64_t> WriteBundle(const fs::path& folder, std::vector<accel::BundleFi
   files.push_back(accel::MakeManifest(files));
   uint64_t total = 0;
   for (const accel::BundleFile& file : files) {
-    LICHEN_TRY_VOID(WriteFile(folder / file.path, std::span<const uint8_t>(file.bytes)));
     total += file.bytes.size();
+    // A file that is as it was keeps its time, so that nothing is built again for its sake.
+    const fs::path path = folder / file.path;
+    if (const auto old = ReadFile(path); old && *old == file.bytes) continue;
+    LICHEN_TRY_VOID(WriteFile(path, std::span<const uint8_t>(file.bytes)));
   }
   return total;
 }

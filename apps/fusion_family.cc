@@ -111,11 +111,12 @@ void PrintPlan(const fusion::Plan& plan, const FusionCompileOptions& o,
          fmt::format("{:.1f}", static_cast<double>(e.layers[i].dram_bytes) / 1e3)});
   }
   const Resources& r = e.resources;
-  PrintText(common,
-            "{}estimated: {} cycles, {:.3f} ms, {:.1f} kB of DRAM traffic, {:.4f} mJ; DSP {}, BRAM36 "
-            "{}, LUT {}, FF {}\n",
-            ToText(table), e.cycles, Milliseconds(e.cycles, plan.design),
-            static_cast<double>(e.dram_bytes) / 1e3, e.energy_mj, r.dsp, r.bram36, r.lut, r.ff);
+  PrintText(
+      common,
+      "{}estimated: {} cycles, {:.3f} ms, {:.1f} kB of DRAM traffic, {:.4f} mJ; DSP {}, BRAM36 "
+      "{}, LUT {}, FF {}\n",
+      ToText(table), e.cycles, Milliseconds(e.cycles, plan.design),
+      static_cast<double>(e.dram_bytes) / 1e3, e.energy_mj, r.dsp, r.bram36, r.lut, r.ff);
   if (!o.output.empty()) {
     PrintText(common, "{}: {} instructions, {:.1f} kB of memory\n", o.output, plan.program.size(),
               static_cast<double>(plan.memory_bytes) / 1e3);
@@ -130,6 +131,20 @@ Result<Size2> SizeOf(const FusionCompileOptions& o, const IntNet& net) {
     return FailUsage("--size is required: {} does not state the size of its input", o.model);
   }
   return ParseSize(stated->second);
+}
+
+// A rendered picture of the plan's size, grey where the model takes grey.
+Image RenderedPicture(const fusion::Plan& plan, uint64_t seed) {
+  Image colour = RenderTestPicture(plan.picture.h, plan.picture.w, seed);
+  const IntGraph& graph = *plan.net.Find(plan.graph);
+  if (graph.tensor(graph.inputs[0]).channels != 1) return colour;
+  ImageInfo info = colour.info;
+  info.channels = 1;
+  Image grey = MakeImage(info);
+  for (size_t i = 0; i < grey.samples.size(); ++i) {
+    grey.samples[i] = colour.samples[i * static_cast<size_t>(colour.info.channels)];
+  }
+  return grey;
 }
 
 struct PictureResult {
@@ -153,11 +168,11 @@ Result<PictureResult> RunOnRtl(const fs::path& folder, const fusion::Plan& plan,
   LICHEN_TRY(const fusion::Trace trace, SimulateTime(plan, timing));
   // Far more than it takes: a machine that has stopped.
   const int64_t timeout = 20 * trace.cycles + 100'000;
-  std::string line = fmt::format("{} {} {} {} {} {} {} {} {} {}",
-                                 ShellQuoted((folder / "build/verify").string()),
-                                 ShellQuoted(in.string()), ShellQuoted(out.string()),
-                                 plan.program.size(), timing.latency_cycles, timing.bytes_per_cycle,
-                                 timing.outstanding_bursts, timing.stall_percent, timing.seed, timeout);
+  std::string line =
+      fmt::format("{} {} {} {} {} {} {} {} {} {}", ShellQuoted((folder / "build/verify").string()),
+                  ShellQuoted(in.string()), ShellQuoted(out.string()), plan.program.size(),
+                  timing.latency_cycles, timing.bytes_per_cycle, timing.outstanding_bursts,
+                  timing.stall_percent, timing.seed, timeout);
   for (const fusion::PlannedLayer& layer : plan.layers) {
     const fusion::TensorPlace& t = plan.tensors[layer.output];
     const int64_t rows = t.border.top + t.size.h + t.border.bottom;
@@ -174,14 +189,12 @@ Result<PictureResult> RunOnRtl(const fs::path& folder, const fusion::Plan& plan,
     return Fail("the RTL broke rules of AXI or reports errors: {}", log.string());
   }
   LICHEN_TRY(const std::vector<uint8_t> after, ReadFile(out));
-  PictureResult result{.name = name,
-                       .rtl_total = json["cycles"],
-                       .simulated_total = trace.cycles};
+  PictureResult result{.name = name, .rtl_total = json["cycles"], .simulated_total = trace.cycles};
   int64_t before = 0;
   for (size_t i = 0; i < plan.layers.size(); ++i) {
     const fusion::PlannedLayer& layer = plan.layers[i];
-    const bool is_equal = IsEqual(expected.run.Find(layer.layer.name),
-                                  ReadTensor(plan.tensors[layer.output], after));
+    const bool is_equal =
+        IsEqual(expected.run.Find(layer.layer.name), ReadTensor(plan.tensors[layer.output], after));
     const int64_t end = json["last_writes"][i];
     result.layers_equal.push_back(is_equal);
     result.rtl_cycles.push_back(end - before);
@@ -247,31 +260,28 @@ Result<Exit> SimulateFusion(const FusionSimulateOptions& o, const CommonOptions&
   if (common.json) {
     nlohmann::ordered_json layers = nlohmann::ordered_json::array();
     for (const fusion::LayerTrace& layer : trace.layers) {
-      layers.push_back({{"name", layer.name},
-                        {"cycles", layer.cycles},
-                        {"step_cycles", layer.step_cycles},
-                        {"stall_cycles", layer.cycles - layer.step_cycles},
-                        {"bricks", layer.bricks},
-                        {"units", layer.units},
-                        {"macs", layer.macs},
-                        {"read_bytes", layer.read_bytes},
-                        {"written_bytes", layer.written_bytes},
-                        {"buffer_read_bytes", layer.buffer_read_bytes},
-                        {"buffer_written_bytes", layer.buffer_written_bytes},
-                        {"energy_mj", fusion::EnergyMj(layer.bricks, layer.read_bytes + layer.written_bytes,
-                                                       plan.board)},
-                        {"bound", layer.bound}});
+      layers.push_back(
+          {{"name", layer.name},
+           {"cycles", layer.cycles},
+           {"step_cycles", layer.step_cycles},
+           {"stall_cycles", layer.cycles - layer.step_cycles},
+           {"bricks", layer.bricks},
+           {"units", layer.units},
+           {"macs", layer.macs},
+           {"read_bytes", layer.read_bytes},
+           {"written_bytes", layer.written_bytes},
+           {"buffer_read_bytes", layer.buffer_read_bytes},
+           {"buffer_written_bytes", layer.buffer_written_bytes},
+           {"energy_mj",
+            fusion::EnergyMj(layer.bricks, layer.read_bytes + layer.written_bytes, plan.board)},
+           {"bound", layer.bound}});
     }
-    nlohmann::ordered_json json = {{"figures", "simulated"},
-                                   {"memory", o.memory},
-                                   {"layers", layers},
-                                   {"cycles", trace.cycles},
-                                   {"seconds", trace.seconds},
-                                   {"utilization", trace.utilization},
-                                   {"dram_bytes", bytes},
-                                   {"energy_mj", energy},
-                                   {"energy_source", "estimated"}};
-    json["equal_to_engine"] = o.image.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(different.empty());
+    nlohmann::ordered_json json = {
+        {"figures", "simulated"}, {"memory", o.memory},       {"layers", layers},
+        {"cycles", trace.cycles}, {"seconds", trace.seconds}, {"utilization", trace.utilization},
+        {"dram_bytes", bytes},    {"energy_mj", energy},      {"energy_source", "estimated"}};
+    json["equal_to_engine"] =
+        o.image.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(different.empty());
     PrintJson(json);
   } else {
     Table table{.header = {"layer", "cycles", "steps", "stalls", "bricks busy", "bound", "DRAM kB"},
@@ -283,13 +293,15 @@ Result<Exit> SimulateFusion(const FusionSimulateOptions& o, const CommonOptions&
            fmt::format("{:.1f} %", 100 * static_cast<double>(layer.bricks) /
                                        (static_cast<double>(layer.cycles) * bricks_per_cycle)),
            layer.bound,
-           fmt::format("{:.1f}", static_cast<double>(layer.read_bytes + layer.written_bytes) / 1e3)});
+           fmt::format("{:.1f}",
+                       static_cast<double>(layer.read_bytes + layer.written_bytes) / 1e3)});
     }
-    PrintText(common,
-              "{}simulated with {} memory: {} cycles, {:.3f} ms, {:.1f} % of the bricks busy, {:.4f} "
-              "mJ (estimated)\n",
-              ToText(table), o.memory, trace.cycles, 1e3 * trace.seconds, 100 * trace.utilization,
-              energy);
+    PrintText(
+        common,
+        "{}simulated with {} memory: {} cycles, {:.3f} ms, {:.1f} % of the bricks busy, {:.4f} "
+        "mJ (estimated)\n",
+        ToText(table), o.memory, trace.cycles, 1e3 * trace.seconds, 100 * trace.utilization,
+        energy);
     if (!o.image.empty() && different.empty()) {
       PrintText(common, "every layer equals the engine's\n");
     }
@@ -327,13 +339,13 @@ Result<Exit> VerifyFusion(const FusionVerifyOptions& o, const CommonOptions& com
   ProgressLine progress("building the RTL");
   std::vector<std::string> sources = fusion::RtlSources();
   for (std::string& source : fusion::TestbenchSources()) sources.push_back(std::move(source));
-  LICHEN_TRY_VOID(BuildWithVerilator(folder, "fusion_engine",
-                                     fusion::EngineParameters(plan.design), sources));
+  LICHEN_TRY_VOID(
+      BuildWithVerilator(folder, "fusion_engine", fusion::EngineParameters(plan.design), sources));
   progress.Stage("running the RTL");
   const Threads threads(common.threads);
   std::vector<PictureResult> results;
   for (size_t i = 0; i < std::max<size_t>(o.images.size(), 1); ++i) {
-    Image picture = RenderTestPicture(plan.picture.h, plan.picture.w, o.seed + 1);
+    Image picture = RenderedPicture(plan, o.seed + 1);
     if (!o.images.empty()) {
       LICHEN_TRY(picture, ReadImage(o.images[i]));
     }
@@ -369,13 +381,14 @@ Result<Exit> VerifyFusion(const FusionVerifyOptions& o, const CommonOptions& com
                {"pictures", pictures}});
     return is_equal ? Exit::kDone : Exit::kNo;
   }
-  Table table{.header = {"picture", "layer", "values", "cycles RTL", "cycles simulated"}, .rows = {}};
+  Table table{.header = {"picture", "layer", "values", "cycles RTL", "cycles simulated"},
+              .rows = {}};
   for (const PictureResult& result : results) {
     for (size_t i = 0; i < plan.layers.size(); ++i) {
-      table.rows.push_back({i == 0 ? fs::path(result.name).filename().string() : "",
-                            plan.layers[i].layer.name, result.layers_equal[i] ? "equal" : "DIFFERENT",
-                            fmt::format("{}", result.rtl_cycles[i]),
-                            fmt::format("{}", result.simulated_cycles[i])});
+      table.rows.push_back(
+          {i == 0 ? fs::path(result.name).filename().string() : "", plan.layers[i].layer.name,
+           result.layers_equal[i] ? "equal" : "DIFFERENT", fmt::format("{}", result.rtl_cycles[i]),
+           fmt::format("{}", result.simulated_cycles[i])});
     }
     table.rows.push_back({"", "all", result.is_equal ? "equal" : "DIFFERENT",
                           fmt::format("{}", result.rtl_total),

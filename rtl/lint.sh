@@ -33,6 +33,21 @@ lint tile_engine -GPif=16 -GPof=32 -GPoy=4 -GPox=1 -GEpilogueLanes=16 -GMaxBurst
 lint tile_engine -GOperandBits=8 -GPif=4 -GPof=8 -GPoy=2 -GPox=2 -GEpilogueLanes=4
 lint tile_engine -GOperandBits=8 -GPif=16 -GPof=16 -GPoy=1 -GPox=4 -GEpilogueLanes=16 -GDmaPorts=1
 
+# The fusion machine: every module at its defaults, the whole at several sizes.
+sources="fusion/fusion_pkg.sv $(ls lib/*.sv fusion/*.sv | grep -v fusion_pkg | tr '\n' ' ')"
+for file in fusion/*.sv; do
+  module=$(basename "$file" .sv)
+  [ "$module" = fusion_pkg ] || lint "$module"
+done
+lint fusion_engine -GRows=1
+lint fusion_engine -GRows=2 -GColumnSets=4
+lint fusion_engine -GRows=16 -GColumns=16 -GColumnSets=2 -GInputWords=1024 -GWeightWords=256 -GStepWords=256 \
+  -GParameterWords=64 -GOutputWords=2048 -GProgramWords=256
+if command -v yosys >/dev/null; then
+  yosys -q -p "read_verilog -sv $sources; hierarchy -check -top fusion_engine" || status=1
+fi
+
+sources="tile/tile_pkg.sv $(ls lib/*.sv tile/*.sv | grep -v tile_pkg | tr '\n' ' ')"
 if command -v yosys >/dev/null; then
   yosys -q -p "read_verilog -sv $sources; hierarchy -check -top tile_engine" || status=1
 fi

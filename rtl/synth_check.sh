@@ -67,3 +67,17 @@ synth tile_load -
 synth tile_weight -
 synth tile_store 0
 synth tile_engine - InputBufferWords=1024 WeightBufferWords=1024 MiddleBufferWords=512 OutputBufferWords=1024
+
+# The fusion machine's blocks, 4 rows and columns. The requantisers and the address arithmetic are products.
+sources="fusion/fusion_pkg.sv $(ls lib/*.sv fusion/*.sv | grep -v fusion_pkg | tr '\n' ' ')"
+synth fusion_unit 0
+synth fusion_column 0
+synth fusion_array 0
+synth fusion_requantiser 4
+synth fusion_drain 16
+synth fusion_operands 0
+synth fusion_compute -
+synth fusion_sequencer -
+synth fusion_weight -
+synth fusion_load 0
+synth fusion_store 0

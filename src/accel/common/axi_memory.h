@@ -16,7 +16,7 @@ namespace lichen::accel {
 
 struct AxiTiming {
   int64_t latency_cycles = 4;
-  double bytes_per_cycle = 0;  // all ports together; 0: no bound but a beat a cycle and port
+  double bytes_per_cycle = 0;      // all ports together; 0: no bound but a beat a cycle and port
   int64_t outstanding_bursts = 8;  // per port and direction
   int stall_percent = 0;
   uint64_t seed = 1;
@@ -64,8 +64,8 @@ class AxiMemoryPort {
   };
   struct Moved {
     bool is_write = false;
-    uint64_t write_address = 0;   // of the beat that was written
-    bool is_last_write = false;   // of its burst
+    uint64_t write_address = 0;  // of the beat that was written
+    bool is_last_write = false;  // of its burst
   };
 
   AxiMemoryPort(const AxiTiming& timing, int index) : t_(timing), index_(index) {}
@@ -73,8 +73,7 @@ class AxiMemoryPort {
   Offered Offer(int64_t cycle, const AxiBudget& budget) {
     offered_ = {};
     offered_.ar_ready = Size(reads_) < t_.outstanding_bursts && !Stalls(cycle, 0);
-    offered_.aw_ready =
-        Size(writes_) + Size(answers_) < t_.outstanding_bursts && !Stalls(cycle, 1);
+    offered_.aw_ready = Size(writes_) + Size(answers_) < t_.outstanding_bursts && !Stalls(cycle, 1);
     offered_.w_ready = !writes_.empty() && budget.HasAny() && !Stalls(cycle, 2);
     const bool has_beat = !reads_.empty() && reads_.front().ready_cycle <= cycle;
     offered_.r_valid = has_beat && (is_r_shown_ || (budget.HasAny() && !Stalls(cycle, 3)));
@@ -83,8 +82,8 @@ class AxiMemoryPort {
       offered_.r_address = reads_.front().address + static_cast<uint64_t>(read_beat_) * kBeatBytes;
       offered_.r_last = read_beat_ + 1 == reads_.front().beats;
     }
-    offered_.b_valid = !answers_.empty() && answers_.front() <= cycle &&
-                       (is_b_shown_ || !Stalls(cycle, 4));
+    offered_.b_valid =
+        !answers_.empty() && answers_.front() <= cycle && (is_b_shown_ || !Stalls(cycle, 4));
     is_b_shown_ = offered_.b_valid;
     return offered_;
   }

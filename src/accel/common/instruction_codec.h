@@ -162,8 +162,7 @@ class InstructionCodec {
     const std::string_view name = NextWord(line);
     const auto* found = std::find(std::begin(Traits::kNames), std::end(Traits::kNames), name);
     if (found == std::end(Traits::kNames)) {
-      return Fail("unknown instruction '{}'; there are {}", name,
-                  fmt::join(Traits::kNames, ", "));
+      return Fail("unknown instruction '{}'; there are {}", name, fmt::join(Traits::kNames, ", "));
     }
     Instruction instruction = Make(static_cast<size_t>(found - Traits::kNames));
     for (std::string_view word = NextWord(line); !word.empty(); word = NextWord(line)) {

@@ -68,9 +68,12 @@ std::string HashOf(std::span<const uint8_t> bytes) {
 }
 
 Result<void> WritePlanFile(const std::filesystem::path& path, const PlanFile& file) {
-  const nlohmann::json json = {{"family", file.family},       {"design", file.design},
-                               {"board", file.board},         {"graph", file.graph},
-                               {"height_px", file.height_px}, {"width_px", file.width_px},
+  const nlohmann::json json = {{"family", file.family},
+                               {"design", file.design},
+                               {"board", file.board},
+                               {"graph", file.graph},
+                               {"height_px", file.height_px},
+                               {"width_px", file.width_px},
                                {"constants", file.constants_hash}};
   const std::string text = json.dump();
   LICHEN_TRY(const std::vector<uint8_t> model, SerializeModel(file.net));

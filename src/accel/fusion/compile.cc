@@ -2,6 +2,7 @@
 #include <array>
 
 #include "accel/fusion/constants.h"
+#include "accel/fusion/estimate.h"
 #include "accel/fusion/plan.h"
 #include "net/shapes.h"
 
@@ -46,9 +47,9 @@ class Compiler {
                            .input = Find(layer.input),
                            .output = Find(layer.output),
                            .end_instruction = 0};
-      Result<Mapping> mapping =
-          ChooseMapping(layer, plan_.tensors[planned.input].border, d_);
-      if (!mapping) return Fit{false, fmt::format("layer {}: {}", layer.name, mapping.error().message)};
+      Result<Mapping> mapping = ChooseMapping(layer, plan_.tensors[planned.input].border, d_);
+      if (!mapping)
+        return Fit{false, fmt::format("layer {}: {}", layer.name, mapping.error().message)};
       planned.mapping = *std::move(mapping);
       plan_.layers.push_back(std::move(planned));
     }
@@ -212,14 +213,15 @@ class Compiler {
     if (!is_ahead && m.chunks == 1) return;
     for (size_t target = 0; target < 3; ++target) {
       const SetPlace& place = sets.of[target];
-      Weight weight{.sync = {},
-                    .memory = {.address = Units(place.address_bytes + part.first * place.step_bytes),
-                               .step0 = 0,
-                               .step1 = part.is_loop ? Units(place.step_bytes) : 0},
-                    .words = static_cast<uint32_t>(place.words),
-                    .target = static_cast<WeightTarget>(target),
-                    .rows = target == 0 ? static_cast<uint32_t>(m.WordRows(d_)) : 0,
-                    .flip = target == 2};
+      Weight weight{
+          .sync = {},
+          .memory = {.address = Units(place.address_bytes + part.first * place.step_bytes),
+                     .step0 = 0,
+                     .step1 = part.is_loop ? Units(place.step_bytes) : 0},
+          .words = static_cast<uint32_t>(place.words),
+          .target = static_cast<WeightTarget>(target),
+          .rows = target == 0 ? static_cast<uint32_t>(m.WordRows(d_)) : 0,
+          .flip = target == 2};
       if (target == 0) weight.sync.wait = Bit(Token::kComputeToWeight);
       if (target == 2) weight.sync.signal = Bit(Token::kWeightToCompute);
       plan_.program.push_back(weight);
@@ -292,29 +294,28 @@ class Compiler {
     const int64_t rows = RowsOf(index, tiles);
     const bool has_new_weights = m.chunks > 1 || is_first_tile;
     const bool ends_weights = m.chunks > 1 || is_last_tile;
-    Compute compute{
-        .sync = {},
-        .groups_log2 = static_cast<uint32_t>(Log2(m.groups)),
-        .kind = m.kind,
-        .fold_log2 = static_cast<uint32_t>(Log2(m.fold)),
-        .blocks = static_cast<uint32_t>(m.blocks),
-        .rows = static_cast<uint32_t>(rows),
-        .columns = static_cast<uint32_t>(layer.output_size.w),
-        .pool = static_cast<uint32_t>(layer.PoolSize()),
-        .steps = static_cast<uint32_t>(m.steps),
-        .stride_y = static_cast<uint32_t>(g.stride_h),
-        .stride_x = static_cast<uint32_t>(g.stride_w),
-        .pitch = static_cast<uint32_t>(m.pitch),
-        .pixel = static_cast<uint32_t>(layer.input_channels),
-        .block_words = static_cast<uint32_t>(m.block_words),
-        .pixel_words = static_cast<uint32_t>(m.words),
-        .first_word = static_cast<uint32_t>(chunks.first * chunk_words),
-        .word_step = chunks.is_loop ? static_cast<uint32_t>(chunk_words) : 0,
-        .plane_pitch = static_cast<uint32_t>(rows * layer.output_size.w * m.words),
-        .bytes_log2 = static_cast<uint32_t>(Log2(m.result_bytes)),
-        .flip_source = is_last,
-        .flip_weight = ends_weights,
-        .flip_target = is_last};
+    Compute compute{.sync = {},
+                    .groups_log2 = static_cast<uint32_t>(Log2(m.groups)),
+                    .kind = m.kind,
+                    .fold_log2 = static_cast<uint32_t>(Log2(m.fold)),
+                    .blocks = static_cast<uint32_t>(m.blocks),
+                    .rows = static_cast<uint32_t>(rows),
+                    .columns = static_cast<uint32_t>(layer.output_size.w),
+                    .pool = static_cast<uint32_t>(layer.PoolSize()),
+                    .steps = static_cast<uint32_t>(m.steps),
+                    .stride_y = static_cast<uint32_t>(g.stride_h),
+                    .stride_x = static_cast<uint32_t>(g.stride_w),
+                    .pitch = static_cast<uint32_t>(m.pitch),
+                    .pixel = static_cast<uint32_t>(layer.input_channels),
+                    .block_words = static_cast<uint32_t>(m.block_words),
+                    .pixel_words = static_cast<uint32_t>(m.words),
+                    .first_word = static_cast<uint32_t>(chunks.first * chunk_words),
+                    .word_step = chunks.is_loop ? static_cast<uint32_t>(chunk_words) : 0,
+                    .plane_pitch = static_cast<uint32_t>(rows * layer.output_size.w * m.words),
+                    .bytes_log2 = static_cast<uint32_t>(Log2(m.result_bytes)),
+                    .flip_source = is_last,
+                    .flip_weight = ends_weights,
+                    .flip_target = is_last};
     if (is_first) compute.sync.wait |= Bit(Token::kLoadToCompute) | Bit(Token::kStoreToCompute);
     if (has_new_weights) compute.sync.wait |= Bit(Token::kWeightToCompute);
     if (is_last) compute.sync.signal |= Bit(Token::kComputeToLoad) | Bit(Token::kComputeToStore);
@@ -342,8 +343,8 @@ class Compiler {
           .rows = static_cast<uint32_t>(rows),
           .pixels = static_cast<uint32_t>(layer.output_size.w),
           .elements = static_cast<uint32_t>(layer.output_channels),
-          .lead = static_cast<uint32_t>(place.border.left * layer.output_channels *
-                                        plane.plane.digits),
+          .lead =
+              static_cast<uint32_t>(place.border.left * layer.output_channels * plane.plane.digits),
           .row_beats = static_cast<uint32_t>(plane.row_beats),
           .base = is_wide ? static_cast<uint32_t>(static_cast<int64_t>(i) * rows *
                                                   layer.output_size.w * m.words)
@@ -385,6 +386,7 @@ Result<Compiled> Compile(IntNet net, const std::string& graph, const Design& des
   }
   LICHEN_TRY_VOID(CheckDesign(design));
   Compiled compiled{.fit = CheckBoard(design, board), .plan = {}};
+  if (compiled.fit.ok) compiled.fit = CheckFit(EstimateResources(design), board);
   if (!compiled.fit.ok) return compiled;
   Plan& plan = compiled.plan;
   plan.design = design;

@@ -115,8 +115,7 @@ std::vector<uint8_t> WeightBytes(const Layer& layer, const Mapping& m, const Des
         for (int64_t c = 0; c < d.columns; ++c) {
           const int64_t lane = c % m.lanes;
           const int64_t slot = c / m.lanes * group_rows + r % group_rows;
-          const int64_t out =
-              ChannelOf(m, chunk * m.blocks + block, r / group_rows, lane);
+          const int64_t out = ChannelOf(m, chunk * m.blocks + block, r / group_rows, lane);
           if (out >= layer.output_channels) continue;
           for (size_t i = static_cast<size_t>(slot); i < words.size();
                i += static_cast<size_t>(m.slots)) {
@@ -147,8 +146,7 @@ std::vector<uint8_t> StepBytes(const Layer& layer, const Mapping& m, const Borde
   int64_t word_base = 0;
   for (const Pass& pass : PassesOf(layer)) {
     const std::vector<WindowWord> words = WordsOf(runs, pass);
-    const auto plane = static_cast<size_t>(
-        std::ranges::find(planes, pass.x) - planes.begin());
+    const auto plane = static_cast<size_t>(std::ranges::find(planes, pass.x) - planes.begin());
     const int64_t steps = (static_cast<int64_t>(words.size()) + m.slots - 1) / m.slots;
     for (int64_t s = 0; s < steps; ++s) {
       Step step{.x_digits = pass.x.digits,

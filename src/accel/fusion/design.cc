@@ -14,7 +14,7 @@ constexpr int64_t kMaxWords = 65536;
 
 struct Key {
   const char* name;
-  int64_t Design::* value;
+  int64_t Design::*value;
   int64_t min;
   int64_t max;
 };
@@ -51,10 +51,10 @@ Result<void> CheckDesign(const Design& d) {
 Fit CheckBoard(const Design& design, const Board& board) {
   constexpr int64_t kPorts = 2;
   if (board.memory.ports < kPorts || board.memory.port_bits < 8 * kBeatBytes) {
-    return {false, fmt::format("{} needs {} memory ports of {} bits, {} has {} of {}",
-                               design.name.empty() ? "the machine" : design.name, kPorts,
-                               8 * kBeatBytes, board.name, board.memory.ports,
-                               board.memory.port_bits)};
+    return {false,
+            fmt::format("{} needs {} memory ports of {} bits, {} has {} of {}",
+                        design.name.empty() ? "the machine" : design.name, kPorts, 8 * kBeatBytes,
+                        board.name, board.memory.ports, board.memory.port_bits)};
   }
   return {};
 }

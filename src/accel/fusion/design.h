@@ -25,12 +25,12 @@ struct Design {
   int64_t rows = 16;
   int64_t columns = 16;
   int64_t column_sets = 2;
-  int64_t input_buffer_words = 1024;   // of 64 bits, in each copy
-  int64_t weight_buffer_words = 512;   // of rows * columns * 32 bits
-  int64_t step_buffer_words = 512;     // steps
-  int64_t parameter_buffer_words = 64; // of `columns` records of 16 bytes
-  int64_t output_buffer_words = 2048;  // of `columns` bytes
-  int64_t program_words = 256;         // instructions
+  int64_t input_buffer_words = 1024;    // of 64 bits, in each copy
+  int64_t weight_buffer_words = 512;    // of rows * columns * 32 bits
+  int64_t step_buffer_words = 512;      // steps
+  int64_t parameter_buffer_words = 64;  // of `columns` records of 16 bytes
+  int64_t output_buffer_words = 2048;   // of `columns` bytes
+  int64_t program_words = 256;          // instructions
   double clock_mhz = 200;
 
   int64_t StepBeats() const { return 1 + (rows * column_sets + 3) / 4; }

@@ -19,14 +19,14 @@ constexpr double kBrickPj = 0.2 / 4 / 16 * 2;
 // requantiser and pool; of sequencer, units, DMA and registers.
 constexpr int64_t kDspPerLane = 4;
 constexpr int64_t kDspOfControl = 8;
-constexpr int64_t kLutPerUnit = 1050;
-constexpr int64_t kFfPerUnit = 380;
-constexpr int64_t kLutPerCopy = 260;
+constexpr int64_t kLutPerUnit = 880;
+constexpr int64_t kFfPerUnit = 410;
+constexpr int64_t kLutPerCopy = 240;
 constexpr int64_t kFfPerCopy = 110;
-constexpr int64_t kLutPerLane = 1200;
-constexpr int64_t kFfPerLane = 1100;
-constexpr int64_t kLutOfControl = 6000;
-constexpr int64_t kFfOfControl = 4500;
+constexpr int64_t kLutPerLane = 1270;
+constexpr int64_t kFfPerLane = 480;
+constexpr int64_t kLutOfControl = 5500;
+constexpr int64_t kFfOfControl = 2800;
 
 int64_t TensorBytes(const TensorPlace& place, int64_t rows) {
   int64_t bytes = 0;
@@ -47,13 +47,12 @@ Resources EstimateResources(const Design& d) {
   const int64_t copies = d.rows * d.column_sets;
   Resources r;
   r.dsp = kDspPerLane * d.columns + kDspOfControl;
-  const int64_t halves = HalfBrams(d.step_buffer_words, 32) +
-                         copies * HalfBrams(d.step_buffer_words, 20) +
-                         copies * 2 * HalfBrams(d.input_buffer_words, 32) +
-                         units / 4 * HalfBrams(d.weight_buffer_words, 128) +
-                         d.columns * HalfBrams(d.parameter_buffer_words, 128) +
-                         HalfBrams(d.output_buffer_words, 8 * d.columns) +
-                         2 * HalfBrams(d.program_words, 128);
+  const int64_t halves =
+      HalfBrams(d.step_buffer_words, 32) + copies * HalfBrams(d.step_buffer_words, 20) +
+      copies * 2 * HalfBrams(d.input_buffer_words, 32) +
+      units / 4 * HalfBrams(d.weight_buffer_words, 128) +
+      d.columns * HalfBrams(d.parameter_buffer_words, 128) +
+      HalfBrams(d.output_buffer_words, 8 * d.columns) + 2 * HalfBrams(d.program_words, 128);
   r.bram36 = CeilDivide(halves, 2);
   r.lut = units * kLutPerUnit + copies * kLutPerCopy + d.columns * kLutPerLane + kLutOfControl;
   r.ff = units * kFfPerUnit + copies * kFfPerCopy + d.columns * kFfPerLane + kFfOfControl;
@@ -72,7 +71,9 @@ Estimate EstimatePlan(const Plan& plan) {
       memory.bytes_per_cycle > 0
           ? std::max(1.0, static_cast<double>(kBeatBytes) / memory.bytes_per_cycle)
           : 1.0;
-  const auto beats = [&](int64_t n) { return static_cast<int64_t>(static_cast<double>(n) * beat_cycles); };
+  const auto beats = [&](int64_t n) {
+    return static_cast<int64_t>(static_cast<double>(n) * beat_cycles);
+  };
   Estimate e;
   int64_t bricks = 0;
   for (size_t i = 0; i < plan.layers.size(); ++i) {
@@ -84,16 +85,16 @@ Estimate EstimatePlan(const Plan& plan) {
     const int64_t set_beats = SetBeats(d, m) * m.chunks * (m.chunks > 1 ? m.tiles : 1);
     const int64_t load_bytes = TensorBytes(input, m.tile_input_rows);
     const int64_t store_bytes = TensorBytes(output, m.tile_rows);
-    const int64_t array = ArrayCycles(layer, m, layer.output_size.h) +
-                          m.tiles * m.chunks * ComputeOverhead(m, d);
+    const int64_t array =
+        ArrayCycles(layer, m, layer.output_size.h) + m.tiles * m.chunks * ComputeOverhead(m, d);
     // Two words for each beat; a word of the output buffer a cycle, and a cycle for each beat.
     const int64_t load = 2 * load_bytes / kBeatBytes;
-    const int64_t store = static_cast<int64_t>(output.planes.size()) * m.tile_rows *
-                              layer.output_size.w * m.words +
-                          store_bytes / kBeatBytes;
+    const int64_t store =
+        static_cast<int64_t>(output.planes.size()) * m.tile_rows * layer.output_size.w * m.words +
+        store_bytes / kBeatBytes;
     // A set's fetch hides behind the layer before, as far as that takes as long.
-    const int64_t weights = m.chunks > 1 ? beats(set_beats)
-                                         : beats(set_beats) - (i > 0 ? e.layers[i - 1].cycles : 0);
+    const int64_t weights =
+        m.chunks > 1 ? beats(set_beats) : beats(set_beats) - (i > 0 ? e.layers[i - 1].cycles : 0);
     const std::pair<int64_t, const char*> costs[] = {{array, "array"},
                                                      {load * m.tiles, "load"},
                                                      {store * m.tiles, "store"},

@@ -37,13 +37,14 @@ Result<void> CheckLayer(const IntGraph& graph, const Layer& layer) {
   const Geometry& g = layer.node->geometry;
   if (g.pad_top < 0 || g.pad_left < 0) return Fail("its windows begin within their input");
   if (g.stride_h > kMaxStride || g.stride_w > kMaxStride) {
-    return Fail("its stride is {}x{}, the machine's at most {}", g.stride_h, g.stride_w, kMaxStride);
+    return Fail("its stride is {}x{}, the machine's at most {}", g.stride_h, g.stride_w,
+                kMaxStride);
   }
   for (const auto& [what, bits] :
        {std::pair{"input", layer.input_bits}, {"weights", layer.weight_bits}}) {
     if (bits > kMaxOperandBits) {
-      return Fail("its {} have {} bits, the machine's operands at most {}; quantise it to fewer", what,
-                  bits, kMaxOperandBits);
+      return Fail("its {} have {} bits, the machine's operands at most {}; quantise it to fewer",
+                  what, bits, kMaxOperandBits);
     }
   }
   if (layer.pool && layer.output_bits > kMaxOperandBits) {
@@ -88,7 +89,8 @@ Result<std::vector<Layer>> InferLayers(const IntGraph& graph, Size2 input) {
     if (!HasWindows(node)) {
       if (layers.empty()) continue;
       return Fail(
-          "{}: {} is not among what the fusion machine runs: Conv2d and Linear, each with a MaxPool "
+          "{}: {} is not among what the fusion machine runs: Conv2d and Linear, each with a "
+          "MaxPool "
           "behind it whose stride is its window (at most {})",
           place, Name(node.kind), kMaxPool);
     }

@@ -15,9 +15,9 @@
 namespace lichen::fusion {
 
 struct Layer {
-  std::string name;                // of its last node's tensor
-  const IntNode* node = nullptr;   // Conv2d or Linear
-  const IntNode* pool = nullptr;   // MaxPool whose stride is its window, or none
+  std::string name;               // of its last node's tensor
+  const IntNode* node = nullptr;  // Conv2d or Linear
+  const IntNode* pool = nullptr;  // MaxPool whose stride is its window, or none
   TensorId input;
   TensorId output;
   Size2 input_size;

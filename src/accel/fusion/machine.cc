@@ -49,9 +49,8 @@ int32_t UnitSum(uint32_t x, uint32_t w, const Step& s, Arithmetic arithmetic) {
     }
     for (int64_t j = 0; j < s.w_digits; ++j) {
       for (int64_t i = 0; i < s.x_digits; ++i) {
-        const int32_t brick =
-            Digit(x, p * s.x_digits + i, s.is_x_signed && i + 1 == s.x_digits) *
-            Digit(w, p * s.w_digits + j, s.is_w_signed && j + 1 == s.w_digits);
+        const int32_t brick = Digit(x, p * s.x_digits + i, s.is_x_signed && i + 1 == s.x_digits) *
+                              Digit(w, p * s.w_digits + j, s.is_w_signed && j + 1 == s.w_digits);
         sum += brick * (1 << (2 * (i + j)));
       }
     }
@@ -94,8 +93,9 @@ Result<void> Machine::Run(const Load& i, uint64_t i0, uint64_t i1) {
   constexpr uint64_t kWordBytes = 8;
   std::vector<uint8_t>& page = input_.written();
   for (uint64_t row = 0; row < i.rows; ++row) {
-    LICHEN_TRY(const auto bytes, MemoryAt(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride,
-                                          i.row_beats * kBeatBytes));
+    LICHEN_TRY(const auto bytes,
+               MemoryAt(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride,
+                        i.row_beats * kBeatBytes));
     const uint64_t first = (i.base + row * i.row_pitch) * kWordBytes;
     if (first + bytes.size() > page.size()) {
       return Fail("row {} ends at byte {} of the input buffer's page, which has {}", row,
@@ -116,9 +116,11 @@ Result<void> Machine::Run(const Weight& i, uint64_t i0, uint64_t i1) {
     case WeightTarget::kWeights: {
       const int64_t page_words = d_.weight_buffer_words / 2;
       if (i.words > page_words) return refuse(page_words);
-      if (i.rows < 1 || i.rows > d_.rows) return Fail("rows is {}, 1 to {} can be", i.rows, d_.rows);
+      if (i.rows < 1 || i.rows > d_.rows)
+        return Fail("rows is {}, 1 to {} can be", i.rows, d_.rows);
       const auto word_units = static_cast<size_t>(i.rows * d_.columns);
-      LICHEN_TRY(const auto bytes, MemoryAt(address, i.words * static_cast<int64_t>(word_units) * 4));
+      LICHEN_TRY(const auto bytes,
+                 MemoryAt(address, i.words * static_cast<int64_t>(word_units) * 4));
       for (size_t word = 0; word < i.words; ++word) {
         std::memcpy(&weights_.written()[word * static_cast<size_t>(d_.rows * d_.columns)],
                     &bytes[word * word_units * 4], word_units * 4);
@@ -176,8 +178,7 @@ void Machine::SumSet(const Compute& i, int64_t block, int64_t y, int64_t first_c
             static_cast<uint32_t>(ReadDigits(input, at % page_digits, kUnitDigits));
         const int64_t set_columns = d_.columns / d_.column_sets;
         for (int64_t c = set * set_columns; c < (set + 1) * set_columns; ++c) {
-          const auto unit =
-              static_cast<size_t>((word * d_.rows + word_row) * d_.columns + c);
+          const auto unit = static_cast<size_t>((word * d_.rows + word_row) * d_.columns + c);
           const uint32_t w =
               weights_.read()[unit] >> (step.weight_part * part_bits % 32) & part_mask;
           const int64_t sum = int64_t{UnitSum(operand, w, step, arithmetic_)}
@@ -277,7 +278,8 @@ Result<void> Machine::Run(const Store& i, uint64_t i0, uint64_t i1) {
   }
   for (int64_t row = 0; row < i.rows; ++row) {
     LICHEN_TRY(const auto bytes,
-               MemoryAt(i.memory.At(i0, i1) + kAddressUnitBytes * static_cast<uint64_t>(row) * i.row_stride,
+               MemoryAt(i.memory.At(i0, i1) +
+                            kAddressUnitBytes * static_cast<uint64_t>(row) * i.row_stride,
                         i.row_beats * kBeatBytes));
     std::ranges::fill(bytes, uint8_t{0});
     int64_t at = i.lead;

@@ -51,13 +51,13 @@ class Machine {
   const Design d_;
   std::span<uint8_t> memory_;
   Arithmetic arithmetic_;
-  Paged<uint8_t> input_;        // bytes; all copies hold the same
-  Paged<uint32_t> weights_;     // [word][row][column]
+  Paged<uint8_t> input_;     // bytes; all copies hold the same
+  Paged<uint32_t> weights_;  // [word][row][column]
   Paged<Step> steps_;
-  Paged<uint8_t> parameters_;   // records
-  Paged<uint8_t> output_;       // [word][column]
-  std::vector<int32_t> sums_;   // [group][column]
-  std::vector<int64_t> best_;   // of the pool
+  Paged<uint8_t> parameters_;  // records
+  Paged<uint8_t> output_;      // [word][column]
+  std::vector<int32_t> sums_;  // [group][column]
+  std::vector<int64_t> best_;  // of the pool
 };
 
 }  // namespace lichen::fusion

@@ -26,8 +26,8 @@ Result<void> Complete(const Layer& layer, const Design& d, Mapping& m) {
   m.block_channels = m.lanes * (m.kind == GroupKind::kChannels ? m.groups : 1);
   m.result_bytes = layer.output_bits <= 8 ? 1 : layer.output_bits <= 16 ? 2 : 4;
   if (m.words > kMaxPixelWords) {
-    return Fail("its {} channels are {} words of the output buffer, at most {} can be", layer.output_channels,
-                m.words, kMaxPixelWords);
+    return Fail("its {} channels are {} words of the output buffer, at most {} can be",
+                layer.output_channels, m.words, kMaxPixelWords);
   }
   m.steps = 0;
   m.block_words = 0;
@@ -39,23 +39,26 @@ Result<void> Complete(const Layer& layer, const Design& d, Mapping& m) {
     m.block_words += CeilDivide(steps, pass.x.digits);
   }
   if (m.steps > d.step_buffer_words / 2) {
-    return Fail("its windows take {} steps, a page of the step buffer holds {}: step_buffer_words is "
-                "too small",
-                m.steps, d.step_buffer_words / 2);
+    return Fail(
+        "its windows take {} steps, a page of the step buffer holds {}: step_buffer_words is "
+        "too small",
+        m.steps, d.step_buffer_words / 2);
   }
   const int64_t total = CeilDivide(layer.output_channels, m.block_channels);
   int64_t most = d.weight_buffer_words / 2 / m.block_words;
   if (most == 0) {
-    return Fail("the weights of {} output channels take {} words, a page of the weight buffer holds "
-                "{}: weight_buffer_words is too small",
-                m.block_channels, m.block_words, d.weight_buffer_words / 2);
+    return Fail(
+        "the weights of {} output channels take {} words, a page of the weight buffer holds "
+        "{}: weight_buffer_words is too small",
+        m.block_channels, m.block_words, d.weight_buffer_words / 2);
   }
   const int64_t words_per_block = m.kind == GroupKind::kChannels ? m.groups : 1;
   most = std::min(most, (d.parameter_buffer_words / 2 - 1) / words_per_block);
   if (most == 0) {
-    return Fail("the parameters of {} output channels take {} words, a page of the parameter buffer "
-                "holds {}: parameter_buffer_words is too small",
-                m.block_channels, 1 + words_per_block, d.parameter_buffer_words / 2);
+    return Fail(
+        "the parameters of {} output channels take {} words, a page of the parameter buffer "
+        "holds {}: parameter_buffer_words is too small",
+        m.block_channels, 1 + words_per_block, d.parameter_buffer_words / 2);
   }
   if (layer.node->geometry.groups > 1) most = 1;
   m.chunks = CeilDivide(total, most);
@@ -64,10 +67,10 @@ Result<void> Complete(const Layer& layer, const Design& d, Mapping& m) {
 }
 
 // Where the planes of a tile of `rows` rows of output lie; false: they do not fit.
-bool PlaceTile(const Layer& layer, const Border& border, const Design& d, int64_t rows, Mapping& m) {
+bool PlaceTile(const Layer& layer, const Border& border, const Design& d, int64_t rows,
+               Mapping& m) {
   const std::vector<Plane> planes = PlanesOf(layer.input_bits, layer.is_input_signed);
-  const int64_t elements =
-      (border.left + layer.input_size.w + border.right) * layer.input_channels;
+  const int64_t elements = (border.left + layer.input_size.w + border.right) * layer.input_channels;
   m.tile_rows = rows;
   m.tiles = CeilDivide(layer.output_size.h, rows);
   m.tile_input_rows = InputRows(layer, rows);
@@ -89,8 +92,7 @@ bool PlaceTile(const Layer& layer, const Border& border, const Design& d, int64_
 // Of a layer whose tiles are placed.
 int64_t EstimateCycles(const Layer& layer, const Border& border, const Design& d,
                        const Mapping& m) {
-  const int64_t elements =
-      (border.left + layer.input_size.w + border.right) * layer.input_channels;
+  const int64_t elements = (border.left + layer.input_size.w + border.right) * layer.input_channels;
   int64_t load = 0;
   for (const Plane& plane : PlanesOf(layer.input_bits, layer.is_input_signed)) {
     load += 2 * m.tile_input_rows * RowBeats(elements, plane);
@@ -119,8 +121,7 @@ std::vector<Pass> PassesOf(const Layer& layer) {
 Border NeededBorder(const Layer& layer) {
   const Geometry& g = layer.node->geometry;
   const int64_t rows = InputRows(layer, layer.output_size.h);
-  const int64_t columns =
-      (layer.output_size.w * layer.PoolSize() - 1) * g.stride_w + g.kernel_w;
+  const int64_t columns = (layer.output_size.w * layer.PoolSize() - 1) * g.stride_w + g.kernel_w;
   return {.top = g.pad_top,
           .bottom = std::max<int64_t>(0, rows - g.pad_top - layer.input_size.h),
           .left = g.pad_left,
@@ -144,8 +145,7 @@ std::vector<Run> RunsOf(const Layer& layer, const Mapping& m, int64_t chunk) {
     const int64_t last = std::min(first + span, layer.output_channels) - 1;
     length = std::max(length, (last / group_out - first / group_out + 1) * group_in);
   }
-  const int64_t first =
-      std::min(chunk * span / group_out * group_in, channels - length);
+  const int64_t first = std::min(chunk * span / group_out * group_in, channels - length);
   for (int64_t ky = 0; ky < g.kernel_h; ++ky) {
     for (int64_t kx = 0; kx < g.kernel_w; ++kx) {
       runs.push_back({ky, kx * channels + first, length});
@@ -216,8 +216,10 @@ Result<Mapping> ChooseMapping(const Layer& layer, const Border& border, const De
         problem = Fail(
             "a row of its output needs {} words of input and {} of output, pages of the buffers "
             "hold {} and {}: input_buffer_words or output_buffer_words is too small",
-            m.plane_base.back() + m.tile_input_rows * m.pitch *
-                                      PlanesOf(layer.input_bits, false).back().digits / kWordDigits + 1,
+            m.plane_base.back() +
+                m.tile_input_rows * m.pitch * PlanesOf(layer.input_bits, false).back().digits /
+                    kWordDigits +
+                1,
             layer.output_size.w * m.words * m.result_bytes, d.input_buffer_words / 2,
             d.output_buffer_words / 2);
       }

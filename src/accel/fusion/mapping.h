@@ -44,17 +44,17 @@ struct Mapping {
   int64_t groups = 1;
   GroupKind kind = GroupKind::kWindows;
   int64_t fold = 1;
-  int64_t slots = 0;          // operand words of one window in a step
-  int64_t lanes = 0;          // output channels in a word
-  int64_t words = 0;          // of an output pixel
-  int64_t block_channels = 0; // output channels of a block
-  int64_t blocks = 0;         // of a chunk: what one set of weights holds
+  int64_t slots = 0;           // operand words of one window in a step
+  int64_t lanes = 0;           // output channels in a word
+  int64_t words = 0;           // of an output pixel
+  int64_t block_channels = 0;  // output channels of a block
+  int64_t blocks = 0;          // of a chunk: what one set of weights holds
   int64_t chunks = 0;
   int64_t steps = 0;
-  int64_t block_words = 0;    // of the weight buffer
-  int64_t tile_rows = 0;      // of outputs
+  int64_t block_words = 0;  // of the weight buffer
+  int64_t tile_rows = 0;    // of outputs
   int64_t tiles = 0;
-  int64_t pitch = 0;          // elements of a tile row
+  int64_t pitch = 0;                // elements of a tile row
   std::vector<int64_t> plane_base;  // word of the input buffer's page at which a plane's rows begin
   int64_t tile_input_rows = 0;
   int64_t result_bytes = 1;

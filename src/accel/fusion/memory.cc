@@ -48,8 +48,7 @@ Tensor<int32_t> ReadTensor(const TensorPlace& place, std::span<const uint8_t> me
                                       static_cast<size_t>(plane.row_stride_bytes));
       for (int64_t x = 0; x < place.size.w; ++x) {
         for (int64_t c = 0; c < place.channels; ++c) {
-          const uint64_t bits =
-              ReadDigits(row, DigitAt(place, plane, x, c), plane.plane.digits);
+          const uint64_t bits = ReadDigits(row, DigitAt(place, plane, x, c), plane.plane.digits);
           tensor.view()(0, y, x, c) += static_cast<int32_t>(
               PlaneValue(bits, plane.plane) * (int64_t{1} << (2 * plane.plane.offset)));
         }

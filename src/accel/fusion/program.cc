@@ -26,15 +26,17 @@ Result<void> ForEachExecuted(
       return Fail("instruction {}: more than {} instructions are executed", pc, kMaxExecuted);
     }
     if (std::holds_alternative<End>(instruction)) {
-      if (loops[0].is_open || loops[1].is_open) return Fail("instruction {}: END within a loop", pc);
+      if (loops[0].is_open || loops[1].is_open)
+        return Fail("instruction {}: END within a loop", pc);
       return {};
     }
     if (const auto* loop = std::get_if<Loop>(&instruction)) {
       Running& running = loops[loop->level & 1];
       if (running.is_open || (loop->level == 0 && loops[1].is_open) || loop->count == 0) {
-        return Fail("instruction {}: loop {} of {} iterations begins within itself, within loop 1, "
-                    "or is empty",
-                    pc, loop->level, loop->count);
+        return Fail(
+            "instruction {}: loop {} of {} iterations begins within itself, within loop 1, "
+            "or is empty",
+            pc, loop->level, loop->count);
       }
       running = {true, ++pc, loop->count, 0};
       continue;
@@ -49,8 +51,8 @@ Result<void> ForEachExecuted(
       if (!goes_on) running = {};
       continue;
     }
-    LICHEN_TRY_VOID(InPlace(fmt::format("instruction {}", pc),
-                            visit(pc, loops[0].at, loops[1].at)));
+    LICHEN_TRY_VOID(
+        InPlace(fmt::format("instruction {}", pc), visit(pc, loops[0].at, loops[1].at)));
     ++pc;
   }
   return Fail("the program has no END");

@@ -30,8 +30,7 @@ Tensor<int32_t> RunLayer(const Layer& layer, ValueRange range, const Tensor<int3
     requant.push_back(node.params.requant.At(static_cast<size_t>(c), range));
   }
   const int64_t pool = layer.PoolSize();
-  Tensor<int32_t> output(
-      {1, layer.output_size.h, layer.output_size.w, layer.output_channels});
+  Tensor<int32_t> output({1, layer.output_size.h, layer.output_size.w, layer.output_channels});
   std::ranges::fill(output.span(), INT32_MIN);
   std::vector<int32_t> sums(static_cast<size_t>(layer.output_channels));
   for (int64_t y = 0; y < layer.output_size.h * pool; ++y) {

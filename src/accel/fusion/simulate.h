@@ -15,8 +15,7 @@
 
 namespace lichen::fusion {
 
-using LayerObserver =
-    std::function<void(const PlannedLayer& layer, const Tensor<int32_t>& output)>;
+using LayerObserver = std::function<void(const PlannedLayer& layer, const Tensor<int32_t>& output)>;
 
 // Brick by brick, through the program, its buffers and memory.
 Result<Tensor<int32_t>> SimulateBricks(const Plan& plan, const Tensor<int32_t>& input,

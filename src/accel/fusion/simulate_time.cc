@@ -28,9 +28,7 @@ int64_t Log2(int64_t power) { return std::countr_zero(static_cast<uint64_t>(powe
 struct BurstSplitter {
   int64_t at = 0;    // next beat
   int64_t left = 0;  // beats
-  int64_t Next() const {
-    return std::min({kPageBeats - at % kPageBeats, kMaxBurstBeats, left});
-  }
+  int64_t Next() const { return std::min({kPageBeats - at % kPageBeats, kMaxBurstBeats, left}); }
 };
 
 using accel::AxiMemoryPort;
@@ -40,7 +38,8 @@ class ReadDma {
  public:
   bool has_beat() const { return fifo_ > 0; }
   AxiMemoryPort::Engine Port() const {
-    return {.ar_valid = ar_valid_, .ar_address = ar_address_, .ar_beats = ar_beats_, .r_ready = true};
+    return {
+        .ar_valid = ar_valid_, .ar_address = ar_address_, .ar_beats = ar_beats_, .r_ready = true};
   }
   // Whether a request is taken in this cycle.
   bool IsReady(const AxiMemoryPort::Offered& offered) const {
@@ -61,7 +60,8 @@ class ReadDma {
       ar_beats_ = beats;
     }
     if (is_ready) {
-      split_ = request ? BurstSplitter{static_cast<int64_t>(request->address_bytes / AxiMemoryPort::kBeatBytes),
+      split_ = request ? BurstSplitter{static_cast<int64_t>(request->address_bytes /
+                                                            AxiMemoryPort::kBeatBytes),
                                        request->beats}
                        : BurstSplitter{};
     } else if (sends) {
@@ -123,7 +123,8 @@ class WriteDma {
     }
     if (sends) lengths_.push_back(beats);
     if (is_ready) {
-      split_ = request ? BurstSplitter{static_cast<int64_t>(request->address_bytes / AxiMemoryPort::kBeatBytes),
+      split_ = request ? BurstSplitter{static_cast<int64_t>(request->address_bytes /
+                                                            AxiMemoryPort::kBeatBytes),
                                        request->beats}
                        : BurstSplitter{};
     } else if (sends) {
@@ -242,17 +243,7 @@ struct StoreUnit {
 
 // fusion_sequencer.sv.
 struct Sequencer {
-  enum class State {
-    kProgram,
-    kRead0,
-    kRead1,
-    kDecode,
-    kExecute,
-    kAddress,
-    kPush,
-    kDrain,
-    kIdle
-  };
+  enum class State { kProgram, kRead0, kRead1, kDecode, kExecute, kAddress, kPush, kDrain, kIdle };
   State state = State::kProgram;
   size_t pc = 0;
   std::array<size_t, 2> first = {};
@@ -357,7 +348,8 @@ class TimeSimulation {
       const int64_t rows = place.border.top + place.size.h + place.border.bottom;
       for (const PlanePlace& plane : place.planes) {
         const auto first = static_cast<uint64_t>(plane.address_bytes);
-        if (address < first || address >= first + static_cast<uint64_t>(rows * plane.row_stride_bytes)) {
+        if (address < first ||
+            address >= first + static_cast<uint64_t>(rows * plane.row_stride_bytes)) {
           continue;
         }
         last_write_[i] = cycle_;
@@ -448,7 +440,9 @@ class TimeSimulation {
   void ClockCompute() {
     using State = ComputeUnit::State;
     ComputeUnit& u = compute_;
-    const auto drain_cycles = [&] { return int64_t{1} << (u.compute->groups_log2 + u.compute->bytes_log2); };
+    const auto drain_cycles = [&] {
+      return int64_t{1} << (u.compute->groups_log2 + u.compute->bytes_log2);
+    };
     switch (u.state) {
       case State::kIdle: {
         Queued queued;
@@ -642,19 +636,22 @@ class TimeSimulation {
       before = last_write_[i];
       // A step reads an operand word for each row and column set, and one for each unit.
       constexpr int64_t kOperandBytes = 4;
-      t.buffer_read_bytes = buffer_read_bytes_[i] + t.step_cycles * kOperandBytes * d_.rows *
-                                                         (d_.column_sets + d_.columns);
+      t.buffer_read_bytes = buffer_read_bytes_[i] +
+                            t.step_cycles * kOperandBytes * d_.rows * (d_.column_sets + d_.columns);
       const Mapping& m = plan_.layers[i].mapping;
-      t.buffer_written_bytes = buffer_written_bytes_[i] + layer.output_size.h * layer.output_size.w *
-                                                              m.words * m.result_bytes * d_.columns;
+      t.buffer_written_bytes = buffer_written_bytes_[i] + layer.output_size.h *
+                                                              layer.output_size.w * m.words *
+                                                              m.result_bytes * d_.columns;
       CountBricks(layer, t);
       bricks += t.bricks;
       const int64_t beats = std::max(t.read_bytes, t.written_bytes) / kBeatBytes;
-      t.bound = 10 * t.step_cycles >= 8 * t.cycles ? "array" : 10 * beats >= 8 * t.cycles ? "DRAM" : "latency";
+      t.bound = 10 * t.step_cycles >= 8 * t.cycles ? "array"
+                : 10 * beats >= 8 * t.cycles       ? "DRAM"
+                                                   : "latency";
       trace.layers.push_back(std::move(t));
     }
-    trace.utilization = static_cast<double>(bricks) /
-                        (static_cast<double>(trace.cycles) * static_cast<double>(d_.BricksPerCycle()));
+    trace.utilization = static_cast<double>(bricks) / (static_cast<double>(trace.cycles) *
+                                                       static_cast<double>(d_.BricksPerCycle()));
     return trace;
   }
 

@@ -28,7 +28,7 @@ struct LayerTrace {
   int64_t macs = 0;
   int64_t read_bytes = 0;  // of memory
   int64_t written_bytes = 0;
-  int64_t buffer_read_bytes = 0;     // all buffers, every copy
+  int64_t buffer_read_bytes = 0;  // all buffers, every copy
   int64_t buffer_written_bytes = 0;
   std::string bound;  // array, DRAM or latency
 };

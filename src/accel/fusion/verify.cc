@@ -33,7 +33,8 @@ class PageUse {
       return Fail("the {} buffer is {} without its token", buffer_, what);
     }
     if (gives != is_flipping) {
-      return Fail("a page of the {} buffer is given away without a flip, or flipped and kept", buffer_);
+      return Fail("a page of the {} buffer is given away without a flip, or flipped and kept",
+                  buffer_);
     }
     is_open = !is_flipping;
     return {};
@@ -61,13 +62,16 @@ class Verifier {
         std::fill_n(state_.begin() + first, beats, kAbsent);
       }));
     }
-    LICHEN_TRY_VOID(ForEachExecuted(program, [&](size_t index, uint64_t i0, uint64_t i1) -> Result<void> {
-      LICHEN_TRY_VOID(TakeTokens(SyncOf(program[index])));
-      LICHEN_TRY_VOID(std::visit([&](const auto& i) { return Check(i, i0, i1); }, program[index]));
-      return GiveTokens(SyncOf(program[index]));
-    }));
+    LICHEN_TRY_VOID(
+        ForEachExecuted(program, [&](size_t index, uint64_t i0, uint64_t i1) -> Result<void> {
+          LICHEN_TRY_VOID(TakeTokens(SyncOf(program[index])));
+          LICHEN_TRY_VOID(
+              std::visit([&](const auto& i) { return Check(i, i0, i1); }, program[index]));
+          return GiveTokens(SyncOf(program[index]));
+        }));
     for (const PageUse* use : {&input_, &weights_, &output_}) {
-      if (!use->IsIdle()) return Fail("the program ends within a page of the {} buffer", use->buffer());
+      if (!use->IsIdle())
+        return Fail("the program ends within a page of the {} buffer", use->buffer());
     }
     for (const TensorPlace& place : plan_.tensors) {
       Result<void> written;
@@ -158,8 +162,8 @@ class Verifier {
     LICHEN_TRY_VOID(input_.Fill(i.sync, i.flip != 0));
     const int64_t page = d_.input_buffer_words / 2;
     for (uint64_t row = 0; row < i.rows; ++row) {
-      LICHEN_TRY_VOID(CheckRead(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride,
-                                i.row_beats));
+      LICHEN_TRY_VOID(
+          CheckRead(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride, i.row_beats));
       const int64_t end =
           static_cast<int64_t>(i.base + row * i.row_pitch) + int64_t{i.row_beats} * 2;
       if (end > page) return Fail("row {} ends at word {} of {}", row, end, page);
@@ -218,14 +222,14 @@ class Verifier {
 
   Result<void> Check(const Store& i, uint64_t i0, uint64_t i1) {
     LICHEN_TRY_VOID(output_.Read(i.sync, i.flip != 0));
-    const int64_t end =
-        int64_t{i.base} + int64_t{i.rows} * i.pixels * i.pixel_words;
+    const int64_t end = int64_t{i.base} + int64_t{i.rows} * i.pixels * i.pixel_words;
     if (end > d_.output_buffer_words / kPages) {
       return Fail("reads up to word {} of {}", end, d_.output_buffer_words / kPages);
     }
     for (uint64_t row = 0; row < i.rows; ++row) {
-      LICHEN_TRY(const int64_t first,
-                 BeatsAt(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride, i.row_beats));
+      LICHEN_TRY(
+          const int64_t first,
+          BeatsAt(i.memory.At(i0, i1) + kAddressUnitBytes * row * i.row_stride, i.row_beats));
       for (int64_t beat = first; beat < first + i.row_beats; ++beat) {
         int64_t& state = state_[static_cast<size_t>(beat)];
         if (state != kAbsent) return Fail("writes byte {} a second time", beat * kBeatBytes);
