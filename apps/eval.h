@@ -1,4 +1,4 @@
-// lichen eval: its options, and its two tasks.
+// lichen eval: its options, and its tasks.
 #pragma once
 
 #include <string>
@@ -22,6 +22,7 @@ struct EvalOptions {
 };
 
 Result<Exit> EvalCodec(const EvalOptions& options, const CommonOptions& common);
+Result<Exit> EvalClassify(const EvalOptions& options, const CommonOptions& common);
 Result<Exit> EvalDetect(const EvalOptions& options, const CommonOptions& common);
 
 }  // namespace lichen

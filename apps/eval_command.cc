@@ -23,6 +23,7 @@ Result<void> TakeFolder(EvalOptions& options) {
 
 Result<Exit> RunEval(EvalOptions options, const CommonOptions& common) {
   LICHEN_TRY_VOID(TakeFolder(options));
+  if (options.task == "classify") return EvalClassify(options, common);
   return options.task == "detect" ? EvalDetect(options, common) : EvalCodec(options, common);
 }
 
@@ -39,8 +40,8 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
       ->add_option("--model", options->models,
                    "A model to score; repeatable (default: models/default.lichen)")
       ->type_name("M.lichen");
-  command->add_option("--task", options->task, "codec or detect")
-      ->check(CLI::IsMember({"codec", "detect"}))
+  command->add_option("--task", options->task, "codec, classify (MNIST or CIFAR-10) or detect")
+      ->check(CLI::IsMember({"codec", "classify", "detect"}))
       ->capture_default_str();
   command->add_option("--csv", options->csv, "Also write a line per picture and model")
       ->type_name("FILE");

@@ -39,7 +39,7 @@ Result<Exit> RunTrain(const TrainArguments& o, const CommonOptions& common) {
 void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   const auto o = std::make_shared<TrainArguments>();
   CLI::App* command =
-      AddCommand(app, invocation, "train", "Train a codec network on pictures (needs libtorch)",
+      AddCommand(app, invocation, "train", "Train a network (needs libtorch)",
                  [o](const CommonOptions& common) { return RunTrain(*o, common); });
   AddTrainOptions(*command, *o);
 }

@@ -21,10 +21,12 @@ struct TrainArguments {
   int64_t rank = 0;
   std::string rendezvous;
   std::string evaluated_folder;
+  std::string weight_bits;
+  std::string activation_bits;
 };
 
 inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
-  command.add_option("RECIPE", o.recipe, "The recipe (TOML): network, pictures and training")
+  command.add_option("RECIPE", o.recipe, "The recipe (TOML): network, data and training")
       ->type_name("RECIPE.toml")
       ->required();
   const auto resume =
@@ -35,7 +37,7 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
   command.add_option("--device", o.device, "Where to train: cpu, cuda or cuda:N")
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--data", o.data_folder, "Folder of pictures, in place of the recipe's")
+  command.add_option("--data", o.data_folder, "Folder of the data, in place of the recipe's")
       ->type_name("DIR");
   command
       .add_option("-o,--output", o.output,
@@ -43,8 +45,17 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       ->type_name("DIR");
   command
       .add_option("--evaluate", o.evaluated_folder,
-                  "Train nothing: rate and PSNR of the checkpoint's network on these pictures")
+                  "Train nothing: rate and PSNR of a codec checkpoint's network on these pictures")
       ->type_name("DIR");
+  command
+      .add_option("--bitw", o.weight_bits,
+                  "Bits of each layer's weights, a digit from 2 to 8 per layer, in place of the "
+                  "recipe's (not for codecs)")
+      ->type_name("DIGITS");
+  command
+      .add_option("--bita", o.activation_bits,
+                  "Bits of what each layer reads, in the same way (not for codecs)")
+      ->type_name("DIGITS");
   command.add_option("--stage", o.stage, "Run this stage of the recipe alone")->type_name("NAME");
   const auto processes =
       command
@@ -75,6 +86,8 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
   if (!o.evaluated_folder.empty()) {
     arguments.insert(arguments.end(), {"--evaluate", o.evaluated_folder});
   }
+  if (!o.weight_bits.empty()) arguments.insert(arguments.end(), {"--bitw", o.weight_bits});
+  if (!o.activation_bits.empty()) arguments.insert(arguments.end(), {"--bita", o.activation_bits});
   if (!o.stage.empty()) arguments.insert(arguments.end(), {"--stage", o.stage});
   if (o.process_count != 1 || o.rank != 0 || !o.rendezvous.empty()) {
     arguments.insert(arguments.end(), {"--processes", std::to_string(o.process_count), "--rank",

@@ -7,8 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/progress_line.h"
+#include "apps/train/clock_text.h"
+#include "apps/train/cnn_run.h"
 #include "apps/train/train_options.h"
+#include "train/cnn/definition.h"
 #include "train/evaluate_checkpoint.h"
+#include "train/recipe_file.h"
 #include "train/trainer.h"
 
 namespace lichen {
@@ -29,16 +33,11 @@ struct Arguments : TrainArguments {
   int threads = 0;
 };
 
-std::string Clock(double seconds) {
-  const auto s = static_cast<int64_t>(seconds);
-  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
-
 std::string Line(const TrainProgress& p) {
   return fmt::format(
       "step {}/{}  loss {:.4f}  {:.4f} bpp  MSE {:.2f}  {:.2f} dB  {:.1f} pictures/s  {} left ",
       p.step, p.steps, p.loss, p.bpp, p.mse, p.psnr_db, p.pictures_per_second,
-      Clock(p.seconds_left));
+      ClockText(p.seconds_left));
 }
 
 void Print(const TrainResult& r, bool json) {
@@ -163,7 +162,7 @@ int Report(const Error& error) {
 
 int Main(int argc, char** argv) {
   Arguments o;
-  CLI::App app("Trains a codec network; `lichen train` starts this.", "lichen-train");
+  CLI::App app("Trains a network; `lichen train` starts this.", "lichen-train");
   AddTrainOptions(app, o);
   app.add_flag("--json", o.json, "Print one JSON object on standard output");
   app.add_option("--threads", o.threads, "Threads to use; 0: all")->check(CLI::Range(0, 1024));
@@ -174,6 +173,17 @@ int Main(int argc, char** argv) {
   }
   std::signal(SIGINT, OnSignal);
   std::signal(SIGTERM, OnSignal);
+  const Result<std::string> model = ModelOfRecipe(o.recipe);
+  if (!model) return Report(model.error());
+  if (IsCnn(*model)) {
+    const Result<bool> is_stopped =
+        RunCnn(o, {.json = o.json, .threads = o.threads, .stop = &stop});
+    if (!is_stopped) return Report(is_stopped.error());
+    return *is_stopped ? kBadInput : kDone;
+  }
+  if (!o.weight_bits.empty() || !o.activation_bits.empty()) {
+    return Report({Error::Kind::kUsage, "--bitw and --bita are not for codecs"});
+  }
   if (!o.evaluated_folder.empty()) {
     const Result<void> evaluated = Evaluate(o);
     return evaluated ? kDone : Report(evaluated.error());

@@ -10,8 +10,20 @@ Result<ByteSource> ByteSource::Open(const std::filesystem::path& path, size_t bu
   if (file.size_bytes() == 0) {
     return Fail("{}: is empty; name a PNG, JPEG, PPM, PGM or PAM file", path.string());
   }
-  ByteSource source(std::move(file));
+  ByteSource source;
+  source.path_ = file.path();
+  source.size_bytes_ = file.size_bytes();
+  source.file_ = std::move(file);
   source.buffer_.resize(std::min<uint64_t>(buffer_bytes, source.size_bytes()));
+  return source;
+}
+
+Result<ByteSource> ByteSource::FromBytes(std::vector<uint8_t> bytes, std::string name) {
+  if (bytes.empty()) return Fail("{}: is empty", name);
+  ByteSource source;
+  source.path_ = std::move(name);
+  source.size_bytes_ = source.buffer_filled_bytes_ = bytes.size();
+  source.buffer_ = std::move(bytes);
   return source;
 }
 
@@ -24,7 +36,7 @@ Result<std::span<const uint8_t>> ByteSource::Buffered() {
       position_bytes_ >= buffer_position_bytes_ + buffer_filled_bytes_) {
     const uint64_t count = std::min<uint64_t>(buffer_.size(), LeftBytes());
     buffer_filled_bytes_ = 0;
-    LICHEN_TRY_VOID(file_.ReadAt(position_bytes_, std::span(buffer_).first(count)));
+    LICHEN_TRY_VOID(file_->ReadAt(position_bytes_, std::span(buffer_).first(count)));
     buffer_position_bytes_ = position_bytes_;
     buffer_filled_bytes_ = count;
   }
@@ -39,8 +51,8 @@ Result<void> ByteSource::Read(std::span<uint8_t> bytes) {
         path(), position_bytes_, position_bytes_ + bytes.size(), size_bytes());
   }
   while (!bytes.empty()) {
-    if (bytes.size() >= buffer_.size()) {  // large pieces go straight to their place
-      LICHEN_TRY_VOID(file_.ReadAt(position_bytes_, bytes));
+    if (file_ && bytes.size() >= buffer_.size()) {  // large pieces go straight to their place
+      LICHEN_TRY_VOID(file_->ReadAt(position_bytes_, bytes));
       position_bytes_ += bytes.size();
       return {};
     }

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "net/import/xz.h"
+#include "base/xz.h"
 
 namespace lichen {
 namespace {

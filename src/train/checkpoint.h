@@ -14,6 +14,7 @@
 #include "train/adam.h"
 #include "train/codec_module.h"
 #include "train/recipe.h"
+#include "train/state_archive.h"
 #include "train/torch.h"
 
 namespace lichen {
@@ -36,11 +37,6 @@ Result<TrainState> FromCheckpoint(std::string_view bytes, const Recipe& recipe,
 Result<void> SaveCheckpoint(const std::filesystem::path& path, const Recipe& recipe,
                             const TrainState& state);
 
-// The step of a checkpoint and the recipe that it was made with (a ToJson).
-struct CheckpointInfo {
-  int64_t step = 0;
-  std::string recipe;
-};
 Result<CheckpointInfo> ReadCheckpointInfo(const std::filesystem::path& path);
 
 // Error if the checkpoint belongs to another network or run.
@@ -59,17 +55,5 @@ class UseAverage {
   void Swap();
   TrainState& state_;
 };
-
-// Calls a function that may throw libtorch's errors, which become internal errors.
-template <class Function>
-auto CatchTorch(Function&& function) -> decltype(function()) {
-  try {
-    return function();
-  } catch (const c10::Error& error) {
-    return tl::unexpected<Error>(Error{Error::Kind::kInternal, error.what_without_backtrace()});
-  } catch (const std::exception& error) {
-    return tl::unexpected<Error>(Error{Error::Kind::kInternal, error.what()});
-  }
-}
 
 }  // namespace lichen

@@ -4,16 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/files.h"
 #include "base/toml_section.h"
+#include "train/recipe_file.h"
 
 namespace lichen {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr int64_t kMaxSteps = int64_t{1} << 40;
 
 Result<void> ReadNetwork(const toml::table& table, const std::string& file, bool is_streamlic,
                          NetworkRecipe& n) {
@@ -71,33 +69,14 @@ Result<void> ReadData(const toml::table& table, const std::string& file, const f
 
 // Keys that [training] and a [[stage]] share; a stage's replace those of [training].
 void ReadSchedule(TomlSection& s, const fs::path& base, TrainingRecipe& t) {
-  std::string start_from;
   s.Read("lambdas", t.lambdas, 1e-9, 1e6);
   s.Read("balanced", t.is_balanced);
-  s.Read("batch", t.batch, 1, 4096);
-  s.Read("steps", t.steps, 1, kMaxSteps);
-  s.Read("learning_rate", t.learning_rate, 0, 10);
-  s.Read("final_learning_rate", t.final_learning_rate, 0, 10);
-  s.Read("warmup_steps", t.warmup_steps, 0, kMaxSteps);
-  s.Read("max_gradient_norm", t.max_gradient_norm, 1e-9, 1e9);
+  ReadRunKeys(s, base, t);
   s.Read("average_decay", t.average_decay, 0, 0.9999999);
-  s.Read("seed", t.seed, 0, INT64_MAX);
-  s.Read("log_steps", t.log_steps, 1, kMaxSteps);
-  s.Read("checkpoint_steps", t.checkpoint_steps, 1, kMaxSteps);
-  s.Read("start_from", start_from);
-  s.Read("fresh", t.fresh);
   std::vector<double> sorted = t.lambdas;
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
     s.Refuse(*s.Find("lambdas"), "lambdas", "must differ from each other");
-  }
-  if (!start_from.empty()) {
-    t.start_from = (base / start_from).lexically_normal();
-    std::error_code error;
-    if (!fs::is_regular_file(t.start_from, error)) {
-      s.Refuse(*s.Find("start_from"), "start_from",
-               fmt::format("{} is no file", t.start_from.string()));
-    }
   }
 }
 
@@ -236,44 +215,22 @@ Json AsJson(const Recipe& r) {
 }  // namespace
 
 Result<std::vector<Recipe>> ReadRecipe(const fs::path& path, const RecipeOverrides& overrides) {
-  const std::string file = path.string();
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, uint64_t{1} << 20));
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    return Fail("{}: line {}: {}", file, parsed.error().source().begin.line,
-                parsed.error().description());
-  }
-  const toml::table& root = parsed.table();
-  const fs::path base = path.parent_path();
+  LICHEN_TRY(const RecipeFile open,
+             OpenRecipeFile(path, overrides.output, {"network", "data", "training"}, {"stage"}));
+  const std::string& file = open.file;
+  const fs::path& base = open.base;
+  const toml::table& network = open.Section("network");
+  const toml::table& data = open.Section("data");
+  const toml::table& training = open.Section("training");
+  const toml::node* stage = open.root.get("stage");
   Recipe recipe;
-  TomlSection s(root, file, "");
-  s.Read("model", recipe.model);
-  std::string output;
-  s.Read("output", output);
-  const toml::table empty;
-  const auto table = [&](std::string_view key) -> const toml::table& {
-    const toml::node* node = s.Find(key);
-    if (node && !node->is_table()) s.Refuse(*node, key, "must be a table: [section]");
-    return node && node->is_table() ? *node->as_table() : empty;
-  };
-  const toml::table& network = table("network");
-  const toml::table& data = table("data");
-  const toml::table& training = table("training");
-  const toml::node* stage = s.Find("stage");
-  if (recipe.model.empty()) {
-    s.Missing("model");
-  } else if (recipe.model != "bls2017" && recipe.model != "streamlic") {
-    s.Refuse(*s.Find("model"), "model", "known are bls2017 and streamlic");
+  recipe.model = open.model;
+  recipe.output = open.output;
+  if (recipe.model != "bls2017" && recipe.model != "streamlic") {
+    return Fail(
+        "{}: line {}: model: known are bls2017, streamlic and the networks of docs/train.md", file,
+        open.root.get("model")->source().begin.line);
   }
-  if (!overrides.output.empty()) {
-    recipe.output = overrides.output;
-  } else if (output.empty()) {
-    s.Missing("output");
-  } else {
-    recipe.output = (base / output).lexically_normal();
-  }
-  LICHEN_TRY_VOID(s.Finish());
   LICHEN_TRY_VOID(ReadNetwork(network, file, recipe.model == "streamlic", recipe.network));
   LICHEN_TRY_VOID(ReadData(data, file, base, overrides.data_folder, recipe.data));
   LICHEN_TRY_VOID(ReadTraining(training, file, base, recipe.training));
@@ -290,21 +247,12 @@ Result<std::vector<Recipe>> ReadRecipe(const fs::path& path, const RecipeOverrid
 std::string ToJson(const Recipe& recipe) { return AsJson(recipe).dump(); }
 
 Result<void> CheckSameRun(const std::string& recorded, const Recipe& recipe) {
-  const Json then = Json::parse(recorded, nullptr, false);
-  if (!then.is_object()) return Fail("holds no recipe");
-  const Json now = AsJson(recipe);
-  for (const char* pointer :
-       {"/model", "/network/width", "/network/latent_channels", "/network/rdft_kernels",
-        "/network/latent_bias", "/network/hyper_channels", "/data/crop_px",
-        "/data/min_short_side_px", "/data/max_short_side_px", "/training/lambdas",
-        "/training/balanced", "/training/batch", "/training/seed", "/stage"}) {
-    const Json::json_pointer at(pointer);
-    const Json before = then.contains(at) ? then.at(at) : Json();
-    if (before == now.at(at)) continue;
-    return Fail("was made with {} = {}, the recipe says {}", std::string(pointer).substr(1),
-                before.dump(), now.at(at).dump());
-  }
-  return {};
+  return CheckSameValues(
+      recorded, ToJson(recipe),
+      {"/model", "/network/width", "/network/latent_channels", "/network/rdft_kernels",
+       "/network/latent_bias", "/network/hyper_channels", "/data/crop_px",
+       "/data/min_short_side_px", "/data/max_short_side_px", "/training/lambdas",
+       "/training/balanced", "/training/batch", "/training/seed", "/stage"});
 }
 
 }  // namespace lichen

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "train/cnn/definition.h"
+#include "train/recipe_file.h"
 #include "train/schedule.h"
 #include "train/train_test_support.h"
 
@@ -24,9 +26,9 @@ lambdas = [0.01, 0.1]
 steps = 10
 )";
 
-class RecipeFile : public testing::Test {
+class RecipeText : public testing::Test {
  protected:
-  RecipeFile() { std::filesystem::create_directories(folder_ / "pictures"); }
+  RecipeText() { std::filesystem::create_directories(folder_ / "pictures"); }
 
   Result<Recipe> Read(const std::string& text, const RecipeOverrides& overrides = {}) {
     PutText(folder_ / "r.toml", text);
@@ -50,7 +52,7 @@ class RecipeFile : public testing::Test {
   ScratchFolder folder_;
 };
 
-TEST_F(RecipeFile, GivesValuesAndDefaults) {
+TEST_F(RecipeText, GivesValuesAndDefaults) {
   const auto recipe = Read(kGood);
   ASSERT_TRUE(recipe) << recipe.error().message;
   EXPECT_EQ(recipe->network.width, 24);
@@ -62,7 +64,7 @@ TEST_F(RecipeFile, GivesValuesAndDefaults) {
   EXPECT_EQ(recipe->training.batch, 16);
 }
 
-TEST_F(RecipeFile, NamesLineAndKeyOfEveryMistake) {
+TEST_F(RecipeText, NamesLineAndKeyOfEveryMistake) {
   ExpectError("width", "widht", {"line 4", "network.widht", "unknown key", "width"});
   ExpectError("[network]", "[netwrok]", {"line 3", "netwrok", "unknown key"});
   ExpectError("\"pictures\"", "\"nowhere\"", {"line 6", "data.folder", "nowhere", "no folder"});
@@ -83,7 +85,7 @@ TEST_F(RecipeFile, NamesLineAndKeyOfEveryMistake) {
   ExpectError("width = 24", "width = = 24", {"line 4"});
 }
 
-TEST_F(RecipeFile, GivesWayToTheCommandLine) {
+TEST_F(RecipeText, GivesWayToTheCommandLine) {
   std::string text = kGood;
   text.replace(text.find("pictures"), 8, "nowhere!");
   const auto recipe =
@@ -96,11 +98,12 @@ TEST_F(RecipeFile, GivesWayToTheCommandLine) {
   EXPECT_THAT(wrong.error().message, HasSubstr("--data"));
 }
 
-TEST_F(RecipeFile, EveryCommittedRecipeReads) {
+TEST_F(RecipeText, EveryCommittedRecipeReads) {
   int count = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(LICHEN_SOURCE_DIR "/models/recipes")) {
     if (entry.path().extension() != ".toml") continue;
+    if (IsCnn(ModelOfRecipe(entry.path()).value_or(""))) continue;  // cnn_trainer_test.cc
     auto recipe = ReadRecipe(entry.path(), {.data_folder = folder_ / "pictures"});
     // A part of a chain names the checkpoint that the part before it leaves.
     const bool waits = !recipe && recipe.error().message.find("start_from") != std::string::npos;

@@ -7,6 +7,7 @@
 #include "net/model_file.h"
 #include "train/batch_loader.h"
 #include "train/checkpoint.h"
+#include "train/device.h"
 #include "train/joined_run.h"
 #include "train/random.h"
 #include "train/schedule.h"
@@ -355,17 +356,6 @@ class Run {
   bool has_masks_ = false;
   Clock::time_point start_ = Clock::now();
 };
-
-Result<torch::Device> DeviceOf(const std::string& name) {
-  const auto device = CatchTorch([&]() -> Result<torch::Device> { return torch::Device(name); });
-  if (!device || (device->type() != torch::kCPU && device->type() != torch::kCUDA)) {
-    return FailUsage("--device {}: cpu, cuda and cuda:N are possible", name);
-  }
-  if (device->is_cuda() && !torch::cuda::is_available()) {
-    return Fail("--device {}: this libtorch has no CUDA, or the machine has no such device", name);
-  }
-  return *device;
-}
 
 Result<TrainState> FirstState(const Recipe& recipe, const TrainOptions& options,
                               const torch::Device& device) {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
-#include "net/import/xz.h"
+#include "base/xz.h"
 
 namespace lichen {
 namespace {

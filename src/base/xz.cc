@@ -1,4 +1,4 @@
-#include "net/import/xz.h"
+#include "base/xz.h"
 
 #include <lzma.h>
 

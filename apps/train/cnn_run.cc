@@ -1,0 +1,82 @@
+#include "apps/train/cnn_run.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/progress_line.h"
+#include "apps/train/clock_text.h"
+#include "train/cnn/cnn_trainer.h"
+
+namespace lichen {
+namespace {
+
+void Print(const CnnTrainResult& r, bool json) {
+  if (json) {
+    nlohmann::ordered_json object = {
+        {"step", r.last.step},        {"steps", r.last.steps},
+        {"is_stopped", r.is_stopped}, {"first_step", r.first_step},
+        {"data", r.source},           {"pictures", r.picture_count},
+        {"loss", r.last.loss},        {"training_" + r.score_name, r.last.score}};
+    if (!r.is_stopped) {
+      object["test_" + r.score_name] = r.test_score;
+      object["test_pictures"] = r.test_count;
+    }
+    object["checkpoint"] = r.checkpoint.string();
+    object["model"] = r.model.string();
+    fmt::print("{}\n", object.dump(2));
+    return;
+  }
+  fmt::print("{} of {} steps on {} pictures ({}): loss {:.4f}, {} {:.4f} in training\n",
+             r.last.step, r.last.steps, r.picture_count, r.source, r.last.loss, r.score_name,
+             r.last.score);
+  if (!r.is_stopped) {
+    fmt::print("{} {:.4f} on {} test pictures\n", r.score_name, r.test_score, r.test_count);
+  }
+  fmt::print("checkpoint {}\nnetwork {}\n", r.checkpoint.string(), r.model.string());
+}
+
+Result<void> RefuseCodecOptions(const TrainArguments& o) {
+  const std::pair<const char*, bool> given[] = {{"--stage", !o.stage.empty()},
+                                                {"--evaluate", !o.evaluated_folder.empty()},
+                                                {"--processes", o.process_count != 1}};
+  for (const auto& [option, is_given] : given) {
+    if (is_given) return FailUsage("{} is for codecs; this recipe trains another network", option);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
+  LICHEN_TRY_VOID(RefuseCodecOptions(o));
+  LICHEN_TRY(const CnnRecipe recipe,
+             ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
+                                      .output = o.output,
+                                      .weight_bits = o.weight_bits,
+                                      .activation_bits = o.activation_bits}));
+  std::optional<CnnTrainResult> result;
+  {
+    ProgressLine progress("reading pictures");
+    CnnTrainOptions options;
+    options.is_resumed = o.is_resumed;
+    options.is_restarted = o.is_restarted;
+    options.device = o.device;
+    options.threads = program.threads;
+    options.stop = program.stop;
+    options.on_progress = [&](const CnnProgress& p) {
+      progress.Stage(
+          fmt::format("step {}/{}  loss {:.4f}  score {:.4f}  {:.1f} pictures/s  {} left ", p.step,
+                      p.steps, p.loss, p.score, p.pictures_per_second, ClockText(p.seconds_left)));
+      progress.Update(p.step, p.steps);
+    };
+    LICHEN_TRY(result, TrainCnn(recipe, options));
+  }
+  Print(*result, program.json);
+  if (result->is_stopped) {
+    fmt::print(stderr, "lichen: stopped by a signal at step {}; --resume continues\n",
+               result->last.step);
+  }
+  return result->is_stopped;
+}
+
+}  // namespace lichen

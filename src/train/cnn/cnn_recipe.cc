@@ -1,0 +1,124 @@
+#include "train/cnn/cnn_recipe.h"
+
+#include <nlohmann/json.hpp>
+
+#include "train/recipe_file.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kMaxShiftPx = 64;
+
+Result<void> ReadNetwork(const RecipeFile& open, const CnnOverrides& overrides, CnnRecipe& r) {
+  TomlSection s(open.Section("network"), open.file, "network");
+  s.Read("width_factor", r.width_factor, 1.0 / 64, 4);
+  std::string quantiser = "hwgq", bitw, bita;
+  s.Read("quantiser", quantiser);
+  s.Read("bitw", bitw);
+  s.Read("bita", bita);
+  LICHEN_TRY_VOID(s.Finish());
+  const auto place = [&](const std::string& given, const char* option, const char* key) {
+    return given.empty() ? fmt::format("{}: network.{}", open.file, key) : std::string(option);
+  };
+  LICHEN_TRY(r.precision.quantiser,
+             InPlace(open.file + ": network.quantiser", ParseQuantiser(quantiser)));
+  LICHEN_TRY(const CnnDefinition net, FindCnn(r.model, r.width_factor));
+  if (!overrides.weight_bits.empty()) bitw = overrides.weight_bits;
+  if (!overrides.activation_bits.empty()) bita = overrides.activation_bits;
+  if (bitw.empty() != bita.empty()) {
+    return Fail(
+        "{}: network: bitw and bita belong together; without both the network is trained in float",
+        open.file);
+  }
+  if (bitw.empty()) return {};
+  LICHEN_TRY(r.precision.weight_bits, InPlace(place(overrides.weight_bits, "--bitw", "bitw"),
+                                              ParseBits(bitw, net.layers.size())));
+  LICHEN_TRY(r.precision.activation_bits,
+             InPlace(place(overrides.activation_bits, "--bita", "bita"),
+                     ParseBits(bita, net.layers.size())));
+  return {};
+}
+
+Result<void> ReadData(const RecipeFile& open, const fs::path& overriding, CnnDataRecipe& d) {
+  TomlSection s(open.Section("data"), open.file, "data");
+  std::string folder;
+  s.Read("folder", folder);
+  s.Read("max_shift_px", d.max_shift_px, 0, kMaxShiftPx);
+  s.Read("flip", d.flip);
+  if (!overriding.empty()) {
+    d.folder = overriding;
+  } else if (folder.empty()) {
+    s.Missing("folder");
+  } else {
+    d.folder = (open.base / folder).lexically_normal();
+  }
+  LICHEN_TRY_VOID(s.Finish());
+  std::error_code error;
+  if (fs::is_directory(d.folder, error)) return {};
+  return Fail("{}: data.folder: {} is no folder", overriding.empty() ? open.file : "--data",
+              d.folder.string());
+}
+
+Result<void> ReadTraining(const RecipeFile& open, CnnRecipe& r) {
+  TomlSection s(open.Section("training"), open.file, "training");
+  ReadRunKeys(s, open.base, r.training);
+  s.Read("weight_decay", r.weight_decay, 0, 1000);
+  return s.Finish();
+}
+
+}  // namespace
+
+Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overrides) {
+  LICHEN_TRY(const RecipeFile open,
+             OpenRecipeFile(path, overrides.output, {"network", "data", "training"}));
+  CnnRecipe r;
+  r.model = open.model;
+  r.output = open.output;
+  r.training.learning_rate = 2e-3;
+  r.training.batch = 128;
+  r.training.max_gradient_norm = 10;
+  LICHEN_TRY_VOID(ReadNetwork(open, overrides, r));
+  LICHEN_TRY_VOID(ReadData(open, overrides.data_folder, r.data));
+  LICHEN_TRY_VOID(ReadTraining(open, r));
+  return r;
+}
+
+std::string ToJson(const CnnRecipe& r) {
+  const TrainingRecipe& t = r.training;
+  return Json{{"model", r.model},
+              {"output", r.output.string()},
+              {"network",
+               {{"width_factor", r.width_factor},
+                {"quantiser", NameOf(r.precision.quantiser)},
+                {"bitw", BitString(r.precision.weight_bits)},
+                {"bita", BitString(r.precision.activation_bits)}}},
+              {"data",
+               {{"folder", r.data.folder.string()},
+                {"max_shift_px", r.data.max_shift_px},
+                {"flip", r.data.flip}}},
+              {"training",
+               {{"batch", t.batch},
+                {"steps", t.steps},
+                {"learning_rate", t.learning_rate},
+                {"final_learning_rate", t.final_learning_rate},
+                {"warmup_steps", t.warmup_steps},
+                {"max_gradient_norm", t.max_gradient_norm},
+                {"weight_decay", r.weight_decay},
+                {"seed", t.seed},
+                {"log_steps", t.log_steps},
+                {"checkpoint_steps", t.checkpoint_steps},
+                {"start_from", t.start_from.string()},
+                {"fresh", t.fresh}}}}
+      .dump();
+}
+
+Result<void> CheckSameRun(const std::string& recorded, const CnnRecipe& recipe) {
+  return CheckSameValues(recorded, ToJson(recipe),
+                         {"/model", "/network", "/data/max_shift_px", "/data/flip",
+                          "/training/batch", "/training/seed"});
+}
+
+}  // namespace lichen

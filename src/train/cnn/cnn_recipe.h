@@ -1,0 +1,49 @@
+// A recipe of `lichen train` for a classification or detection network. Knows nothing of libtorch.
+//
+// Contract: as train/recipe.h.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "train/cnn/definition.h"
+#include "train/cnn/precision.h"
+#include "train/recipe.h"
+
+namespace lichen {
+
+// [data]
+struct CnnDataRecipe {
+  std::filesystem::path folder;  // as of ReadLabelledPictures()
+  int64_t max_shift_px = 0;      // pictures are moved by up to this, each way; 0 comes in
+  bool flip = false;             // half of them are mirrored
+};
+
+struct CnnRecipe {
+  std::string model;  // as of FindCnn()
+  std::filesystem::path output;
+  double width_factor = 1;  // of the inner channels
+  CnnPrecision precision;
+  CnnDataRecipe data;
+  TrainingRecipe training;  // without lambdas; weights are not averaged
+  double weight_decay = 0;  // of convolutions' weights, per step and unit of learning rate
+};
+
+// From the command line, in place of the recipe's; paths relative to the working folder.
+struct CnnOverrides {
+  std::filesystem::path data_folder;
+  std::filesystem::path output;
+  std::string weight_bits;
+  std::string activation_bits;
+};
+
+Result<CnnRecipe> ReadCnnRecipe(const std::filesystem::path& path, const CnnOverrides& overrides);
+
+// One JSON object with every value, on one line.
+std::string ToJson(const CnnRecipe& recipe);
+
+// Error if a run of `recorded` (a ToJson) cannot go on as `recipe`.
+Result<void> CheckSameRun(const std::string& recorded, const CnnRecipe& recipe);
+
+}  // namespace lichen

@@ -1,0 +1,42 @@
+// A network of all widths at once, whose widths are trained beside its weights.
+//
+// Method: DeepBurning-MixQ (after EdMIPS, Cai and Vasconcelos 2020). Each layer's weights and what it reads are mixtures of their 2- to
+// 8-bit quantisations, with shares softmax(choice); the weights are shared by all widths. The mixture is made first, so a layer is
+// one convolution, as in a network of fixed widths.
+#pragma once
+
+#include <vector>
+
+#include "train/cnn/cnn.h"
+#include "train/cnn/cost.h"
+
+namespace lichen {
+
+class CnnSupernet : public Cnn {
+ public:
+  CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const DspFactor& factor);
+
+  // Sum over layers of CostUnit() * sum over widths of p(w) * p(a) / factor(w, a); with gradients of the choices.
+  torch::Tensor Cost() const;
+
+  // The widths of the largest shares.
+  CnnPrecision Choice() const;
+  // (2, layers, widths): of weights, then of activations.
+  torch::Tensor Shares() const;
+
+  // Whether a parameter is one of the choices.
+  static bool IsChoice(std::string_view parameter);
+
+ protected:
+  torch::Tensor PictureOf(const torch::Tensor& samples) override;
+  torch::Tensor ActivationOf(size_t i, const torch::Tensor& x) override;
+  torch::Tensor WeightOf(size_t i) override;
+
+ private:
+  QuantiserKind quantiser_;
+  torch::Tensor weight_choice_;      // (layers, widths)
+  torch::Tensor activation_choice_;  // (layers, widths)
+  torch::Tensor unit_costs_;         // (layers, widths of weights, widths of activations)
+};
+
+}  // namespace lichen
