@@ -21,7 +21,7 @@ uint32_t GetU32(std::span<const uint8_t> bytes, int64_t at) {
   return value;
 }
 
-// One operand word of a window: up to Products() elements of a run.
+// What a slot takes of a window at a turn: up to Elements() elements of a run.
 struct WindowWord {
   const Run* run = nullptr;
   int64_t first = 0;  // element of the run
@@ -31,8 +31,8 @@ struct WindowWord {
 std::vector<WindowWord> WordsOf(const std::vector<Run>& runs, const Pass& pass) {
   std::vector<WindowWord> words;
   for (const Run& run : runs) {
-    for (int64_t at = 0; at < run.length; at += pass.Products()) {
-      words.push_back({&run, at, std::min(pass.Products(), run.length - at)});
+    for (int64_t at = 0; at < run.length; at += pass.Elements()) {
+      words.push_back({&run, at, std::min(pass.Elements(), run.length - at)});
     }
   }
   return words;
@@ -50,7 +50,7 @@ int64_t WeightAt(const Layer& layer, int64_t out, int64_t kernel_row, int64_t el
   return layer.node->params.weights[static_cast<size_t>(at)];
 }
 
-// The part of a weight word that one step uses: the word's elements for one output channel.
+// The bits of a weight word that a turn's elements take, for one output channel.
 uint32_t UnitBits(const Layer& layer, const Pass& pass, const WindowWord& word, int64_t out) {
   uint32_t bits = 0;
   for (int64_t i = 0; i < word.count; ++i) {
@@ -59,6 +59,13 @@ uint32_t UnitBits(const Layer& layer, const Pass& pass, const WindowWord& word, 
     bits |= static_cast<uint32_t>(PlaneBits(weight, pass.w)) << (2 * pass.w.digits * i);
   }
   return bits;
+}
+
+int64_t TurnsOf(const std::vector<WindowWord>& words, const Mapping& m) {
+  return (static_cast<int64_t>(words.size()) + m.slots - 1) / m.slots;
+}
+int64_t WordsOfTurns(const std::vector<WindowWord>& words, const Pass& pass, const Mapping& m) {
+  return (TurnsOf(words, m) + pass.least_x_digits - 1) / pass.least_x_digits;
 }
 
 // The channel of a unit's column and group, or beyond the layer's channels.
@@ -109,27 +116,26 @@ std::vector<uint8_t> WeightBytes(const Layer& layer, const Mapping& m, const Des
   for (int64_t block = 0; block < m.blocks; ++block) {
     int64_t word_base = block * m.block_words;
     for (const Pass& pass : PassesOf(layer)) {
+      if (pass.x.offset != 0) continue;  // its words are those of the pass before
       const std::vector<WindowWord> words = WordsOf(runs, pass);
-      const int64_t part_bits = 2 * kUnitDigits / pass.x.digits;
+      const int64_t turn_bits = 2 * kUnitDigits / pass.least_x_digits;
       for (int64_t r = 0; r < word_rows; ++r) {
         for (int64_t c = 0; c < d.columns; ++c) {
           const int64_t lane = c % m.lanes;
           const int64_t slot = c / m.lanes * group_rows + r % group_rows;
           const int64_t out = ChannelOf(m, chunk * m.blocks + block, r / group_rows, lane);
           if (out >= layer.output_channels) continue;
-          for (size_t i = static_cast<size_t>(slot); i < words.size();
-               i += static_cast<size_t>(m.slots)) {
-            const int64_t step = static_cast<int64_t>(i) / m.slots;
-            const int64_t word = word_base + step / pass.x.digits;
+          for (int64_t i = slot; i < static_cast<int64_t>(words.size()); i += m.slots) {
+            const int64_t turn = i / m.slots;
+            const int64_t word = word_base + turn / pass.least_x_digits;
             const int64_t at = word * word_bytes + (r * d.columns + c) * kUnitBytes;
-            const uint32_t part = UnitBits(layer, pass, words[i], out)
-                                  << (step % pass.x.digits * part_bits);
-            PutU32(bytes, at, GetU32(bytes, at) | part);
+            const uint32_t bits = UnitBits(layer, pass, words[static_cast<size_t>(i)], out)
+                                  << (turn % pass.least_x_digits * turn_bits);
+            PutU32(bytes, at, GetU32(bytes, at) | bits);
           }
         }
       }
-      const int64_t steps = (static_cast<int64_t>(words.size()) + m.slots - 1) / m.slots;
-      word_base += (steps + pass.x.digits - 1) / pass.x.digits;
+      word_base += WordsOfTurns(words, pass, m);
     }
   }
   return bytes;
@@ -147,34 +153,36 @@ std::vector<uint8_t> StepBytes(const Layer& layer, const Mapping& m, const Borde
   for (const Pass& pass : PassesOf(layer)) {
     const std::vector<WindowWord> words = WordsOf(runs, pass);
     const auto plane = static_cast<size_t>(std::ranges::find(planes, pass.x) - planes.begin());
-    const int64_t steps = (static_cast<int64_t>(words.size()) + m.slots - 1) / m.slots;
-    for (int64_t s = 0; s < steps; ++s) {
+    for (int64_t s = 0; s < TurnsOf(words, m) * pass.Parts(); ++s) {
+      const int64_t turn = s / pass.Parts();
+      const int64_t part = s % pass.Parts();
       Step step{.x_digits = pass.x.digits,
                 .w_digits = pass.w.digits,
                 .is_x_signed = pass.x.is_signed,
                 .is_w_signed = pass.w.is_signed,
                 .shift_digits = pass.x.offset + pass.w.offset,
-                .weight_part = s % pass.x.digits,
-                .weight_word = word_base + s / pass.x.digits,
+                .weight_part = turn % pass.least_x_digits * pass.Parts() + part,
+                .weight_word = word_base + turn / pass.least_x_digits,
                 .offsets = {}};
       for (int64_t set = 0; set < d.column_sets; ++set) {
         for (int64_t r = 0; r < d.rows; ++r) {
           const int64_t slot = set * m.fold / d.column_sets * group_rows + r % group_rows;
-          const auto i = static_cast<size_t>(s * m.slots + slot);
+          const auto i = static_cast<size_t>(turn * m.slots + slot);
           if (i >= words.size()) {
             step.offsets.push_back(0);  // its weights are 0
             continue;
           }
           const WindowWord& word = words[i];
-          const int64_t element =
-              word.run->kernel_row * m.pitch + margin + word.run->first + word.first;
+          const int64_t element = word.run->kernel_row * m.pitch + margin + word.run->first +
+                                  word.first + part * pass.Products();
           step.offsets.push_back(m.plane_base[plane] * kWordDigits + element * pass.x.digits);
         }
       }
       const std::vector<uint8_t> record = ToBytes(step, d);
       bytes.insert(bytes.end(), record.begin(), record.end());
     }
-    word_base += (steps + pass.x.digits - 1) / pass.x.digits;
+    // The next pass has the next plane of weights.
+    if (pass.x == planes.back()) word_base += WordsOfTurns(words, pass, m);
   }
   return bytes;
 }

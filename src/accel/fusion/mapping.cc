@@ -14,7 +14,7 @@ constexpr int64_t kMaxPixelWords = 1023;
 
 int64_t WordsOf(const std::vector<Run>& runs, const Pass& pass) {
   int64_t words = 0;
-  for (const Run& run : runs) words += CeilDivide(run.length, pass.Products());
+  for (const Run& run : runs) words += CeilDivide(run.length, pass.Elements());
   return words;
 }
 
@@ -34,9 +34,10 @@ Result<void> Complete(const Layer& layer, const Design& d, Mapping& m) {
   m.blocks = 1;  // of which grouped convolutions have one
   const std::vector<Run> runs = RunsOf(layer, m, 0);
   for (const Pass& pass : PassesOf(layer)) {
-    const int64_t steps = CeilDivide(WordsOf(runs, pass), m.slots);
-    m.steps += steps;
-    m.block_words += CeilDivide(steps, pass.x.digits);
+    const int64_t turns = CeilDivide(WordsOf(runs, pass), m.slots);
+    m.steps += turns * pass.Parts();
+    // The first of the passes that share words.
+    if (pass.x.offset == 0) m.block_words += CeilDivide(turns, pass.least_x_digits);
   }
   if (m.steps > d.step_buffer_words / 2) {
     return Fail(
@@ -111,9 +112,11 @@ int64_t EstimateCycles(const Layer& layer, const Border& border, const Design& d
 }  // namespace
 
 std::vector<Pass> PassesOf(const Layer& layer) {
+  const std::vector<Plane> x_planes = PlanesOf(layer.input_bits, layer.is_input_signed);
+  const int64_t least = std::ranges::min(x_planes, {}, &Plane::digits).digits;
   std::vector<Pass> passes;
-  for (const Plane& x : PlanesOf(layer.input_bits, layer.is_input_signed)) {
-    for (const Plane& w : PlanesOf(layer.weight_bits, true)) passes.push_back({x, w});
+  for (const Plane& w : PlanesOf(layer.weight_bits, true)) {
+    for (const Plane& x : x_planes) passes.push_back({x, w, least});
   }
   return passes;
 }

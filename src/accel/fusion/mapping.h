@@ -14,12 +14,18 @@
 
 namespace lichen::fusion {
 
-// A pair of planes whose products are added up.
+// A pair of planes whose products are added up. Passes of one plane of weights share its words: a slot takes
+// `Elements()` neighbouring elements of the window in one step or, where x has more digits than its least
+// plane, in several.
 struct Pass {
   Plane x;
   Plane w;
+  int64_t least_x_digits = 0;                                               // of all planes of x
   int64_t Products() const { return kUnitDigits / (x.digits * w.digits); }  // of a unit and step
+  int64_t Elements() const { return kUnitDigits / (least_x_digits * w.digits); }
+  int64_t Parts() const { return x.digits / least_x_digits; }  // steps for these elements
 };
+// All of the first plane of weights first.
 std::vector<Pass> PassesOf(const Layer& layer);
 
 // Neighbouring elements of a tile row that a window needs: those of kernel row ky from element
