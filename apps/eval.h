@@ -12,9 +12,10 @@ struct EvalOptions {
   std::string folder;
   std::string task = "codec";
   std::vector<std::string> models;
-  std::string tables;     // model whose tables code the latents of float models
-  std::string labels;     // of detection
-  std::string rd_curves;  // "": those beside the project, where present
+  std::vector<std::string> plans;  // of the fusion machine, to classify by simulation
+  std::string tables;              // model whose tables code the latents of float models
+  std::string labels;              // of detection
+  std::string rd_curves;           // "": those beside the project, where present
   std::string csv;
   std::string plot;
   std::string keep;  // folder for the encoded files

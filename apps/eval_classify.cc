@@ -30,7 +30,9 @@ Result<void> WriteAnswers(const std::string& path, const LabelledPictures& pictu
 }  // namespace
 
 Result<Exit> EvalClassify(const EvalOptions& options, const CommonOptions& common) {
-  if (options.models.empty()) return FailUsage("eval --task classify needs --model");
+  if (options.models.empty() && options.plans.empty()) {
+    return FailUsage("eval --task classify needs --model or --plan");
+  }
   if (!options.plot.empty() || !options.rd_curves.empty() || !options.tables.empty() ||
       !options.keep.empty() || !options.labels.empty()) {
     return FailUsage("--plot, --rd-curves, --tables, --keep and --labels are for other tasks");
@@ -45,18 +47,29 @@ Result<Exit> EvalClassify(const EvalOptions& options, const CommonOptions& commo
                InPlace(model, EvaluateClassification(net, pictures, threads, progress.Callback())));
     scored.push_back({model, std::move(score)});
   }
+  for (const std::string& path : options.plans) {
+    LICHEN_TRY(const fusion::Plan plan, fusion::LoadPlan(path));
+    LICHEN_TRY_VOID(InPlace(path, fusion::Verify(plan)));
+    ProgressLine progress("classifying");
+    LICHEN_TRY(ClassificationScore score,
+               InPlace(path, EvaluateClassification(plan.net, pictures, threads,
+                                                    progress.Callback(), &plan)));
+    scored.push_back({path, std::move(score)});
+  }
   if (!options.csv.empty()) LICHEN_TRY_VOID(WriteAnswers(options.csv, pictures, scored));
-  Table table{.header = {"model", "accuracy", "correct", "pictures", "pictures per second"},
+  Table table{.header = {"model", "accuracy", "correct", "pictures", "unlike the engine",
+                         "pictures per second"},
               .rows = {}};
   nlohmann::ordered_json models = nlohmann::ordered_json::array();
   for (const auto& [model, score] : scored) {
     const double rate = static_cast<double>(pictures.count()) / score.seconds;
     table.rows.push_back({model, fmt::format("{:.4f}", score.accuracy),
                           std::to_string(score.correct_count), std::to_string(pictures.count()),
-                          fmt::format("{:.0f}", rate)});
+                          std::to_string(score.different_count), fmt::format("{:.0f}", rate)});
     models.push_back({{"model", model},
                       {"accuracy", score.accuracy},
                       {"correct_count", score.correct_count},
+                      {"different_count", score.different_count},
                       {"pictures_per_second", rate}});
   }
   if (common.json) {

@@ -43,6 +43,10 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("--task", options->task, "codec, classify (MNIST or CIFAR-10) or detect")
       ->check(CLI::IsMember({"codec", "classify", "detect"}))
       ->capture_default_str();
+  command
+      ->add_option("--plan", options->plans,
+                   "classify: plans of the fusion machine, whose simulation answers (fast values)")
+      ->type_name("P.plan");
   command->add_option("--csv", options->csv, "Also write a line per picture and model")
       ->type_name("FILE");
   command->add_option("--plot", options->plot, "codec: also draw rate and distortion")
