@@ -31,12 +31,15 @@ Result<IntNet> LoadIntNet(const std::string& path) {
   return std::get<IntNet>(std::move(model));
 }
 
-Result<std::vector<BenchRow>> Measure(const Options& o, const IntNet& net,
-                                      const BenchProgress& progress) {
+bool Has(const Options& o, const char* suite) {
+  return std::find(o.suites.begin(), o.suites.end(), suite) != o.suites.end();
+}
+
+// The suites that measure a model.
+Result<std::vector<BenchRow>> MeasureModel(const Options& o, const IntNet& net,
+                                           const BenchProgress& progress) {
   std::vector<BenchRow> rows;
-  const auto has = [&](const char* suite) {
-    return std::find(o.suites.begin(), o.suites.end(), suite) != o.suites.end();
-  };
+  const auto has = [&](const char* suite) { return Has(o, suite); };
   const auto add = [&](std::vector<BenchRow> more) {
     rows.insert(rows.end(), more.begin(), more.end());
   };
@@ -86,12 +89,24 @@ Result<std::vector<BenchRow>> Measure(const Options& o, const IntNet& net,
   return rows;
 }
 
-Result<Exit> RunBench(const Options& o, const CommonOptions& common) {
+Result<std::vector<BenchRow>> Measure(const Options& o, const BenchProgress& progress) {
+  std::vector<BenchRow> rows;
+  if (Has(o, "fusion")) {
+    LICHEN_TRY(rows, BenchFusion(o.runs, progress));
+    if (o.suites.size() == 1) return rows;
+  }
+  if (o.model.empty()) return FailUsage("MODEL is required for suites other than 'fusion'");
   LICHEN_TRY(const IntNet net, LoadIntNet(o.model));
+  LICHEN_TRY(const std::vector<BenchRow> more, MeasureModel(o, net, progress));
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+Result<Exit> RunBench(const Options& o, const CommonOptions& common) {
   std::vector<BenchRow> rows;
   {
     ProgressLine progress("bench");
-    LICHEN_TRY(rows, Measure(o, net, [](const std::string& what) { PrintNote(what); }));
+    LICHEN_TRY(rows, Measure(o, [](const std::string& what) { PrintNote(what); }));
   }
   if (common.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -123,13 +138,13 @@ void AddBenchCommand(CLI::App& app, Invocation& invocation) {
   CLI::App* command = AddCommand(app, invocation, "bench",
                                  "Measure speed as a ratio to the machine's own peak or to a peer",
                                  [o](const CommonOptions& common) { return RunBench(*o, common); });
-  command->add_option("MODEL", o->model, "An integer codec model")->required();
+  command->add_option("MODEL", o->model, "An integer codec model; the suite 'fusion' needs none");
   command
       ->add_option("--suite", o->suites,
-                   "What to measure: engine, float, scaling, entropy, processes")
+                   "What to measure: engine, float, scaling, entropy, processes, fusion")
       ->allow_extra_args(false)
       ->delimiter(',')
-      ->check(CLI::IsMember({"engine", "float", "scaling", "entropy", "processes"}))
+      ->check(CLI::IsMember({"engine", "float", "scaling", "entropy", "processes", "fusion"}))
       ->capture_default_str();
   command->add_option("--float", o->float_model, "The float model, for the suite 'float'");
   command->add_option("--pictures", o->pictures, "Folder whose latents the suite 'entropy' codes");

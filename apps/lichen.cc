@@ -55,6 +55,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddExploreCommand(app, invocation);
   AddEmitCommand(app, invocation);
   AddVerifyCommand(app, invocation);
+  AddFusionCommand(app, invocation);
   AddQuantizeCommand(app, invocation);
   AddEncodeCommand(app, invocation);
   AddDecodeCommand(app, invocation);

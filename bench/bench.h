@@ -61,6 +61,10 @@ Result<std::vector<BenchRow>> BenchEntropyOfPictures(const IntNet& net,
 Result<std::vector<BenchRow>> BenchEntropyOfApe(const std::filesystem::path& file, int runs,
                                                 const BenchProgress& progress);
 
+// The fusion machine's streams: compiling one and running it brick by brick, also as ratios to the times that the original
+// publishes for the same job (measured on its authors' machine), and the fast mode. One thread, operands and text in memory.
+Result<std::vector<BenchRow>> BenchFusion(int runs, const BenchProgress& progress);
+
 // Whole processes, start and picture files included: `program encode` and `program decode` of every
 // picture of a folder, megapixels of all by seconds of all.
 Result<std::vector<BenchRow>> BenchProcesses(const std::filesystem::path& program,

@@ -23,6 +23,8 @@ void FuzzSafetensors(std::span<const uint8_t> bytes);
 void FuzzNpy(std::span<const uint8_t> bytes);
 // Bytes 0 to 3 choose tables and symbol count, the rest is a segment.
 void FuzzRans(std::span<const uint8_t> bytes);
+// Bytes 0 and 1 choose a small job of the original fusion machine, the rest is an instruction stream.
+void FuzzFusionStream(std::span<const uint8_t> bytes);
 // The bytes describe a node; engine and reference must agree on every CPU target.
 void FuzzOperators(std::span<const uint8_t> bytes);
 
@@ -32,9 +34,14 @@ struct FuzzTarget {
 };
 
 inline constexpr FuzzTarget kFuzzTargets[] = {
-    {"model_file_fuzz", FuzzModelFile},    {"lic_fuzz", FuzzLic}, {"image_fuzz", FuzzImage},
-    {"safetensors_fuzz", FuzzSafetensors}, {"npy_fuzz", FuzzNpy}, {"rans_fuzz", FuzzRans},
+    {"model_file_fuzz", FuzzModelFile},
+    {"lic_fuzz", FuzzLic},
+    {"image_fuzz", FuzzImage},
+    {"safetensors_fuzz", FuzzSafetensors},
+    {"npy_fuzz", FuzzNpy},
+    {"rans_fuzz", FuzzRans},
     {"operators_fuzz", FuzzOperators},
+    {"fusion_stream_fuzz", FuzzFusionStream},
 };
 
 }  // namespace lichen

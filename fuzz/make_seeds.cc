@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "accel/fusion/stream_writer.h"
 #include "base/check.h"
 #include "base/files.h"
 #include "base/npy.h"
 #include "codec/codec.h"
 #include "entropy/rans.h"
 #include "fuzz/byte_reader.h"
+#include "fuzz/fusion_job.h"
 #include "fuzz/rans_tables.h"
 #include "fuzz/test_codec.h"
 #include "image/synthetic.h"
@@ -182,6 +184,22 @@ void MakeNodes(const fs::path& folder) {
   }
 }
 
+// Two bytes for the job, and its stream.
+void MakeFusionStreams(const fs::path& folder) {
+  for (const uint8_t widths : {0, 5, 6, 10, 11, 15}) {
+    for (const uint8_t shape : {0x00, 0x0D, 0x97}) {
+      const auto prepared = fusion::Prepare(FuzzFusionJob(widths, shape));
+      LICHEN_CHECK(prepared.has_value());
+      const auto text = fusion::WriteStream(prepared->job);
+      LICHEN_CHECK(text.has_value());
+      std::vector<uint8_t> bytes = {widths, shape};
+      bytes.insert(bytes.end(), text->view().begin(), text->view().end());
+      if (bytes.size() > 8000) continue;
+      Must(WriteFile(folder / fmt::format("pair_{}_shape_{:02x}", widths, shape), bytes));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lichen
 
@@ -198,5 +216,6 @@ int main(int argc, char** argv) {
   lichen::MakeArrays(folder / "npy_fuzz");
   lichen::MakeSegments(folder / "rans_fuzz");
   lichen::MakeNodes(folder / "operators_fuzz");
+  lichen::MakeFusionStreams(folder / "fusion_stream_fuzz");
   return 0;
 }
