@@ -49,7 +49,10 @@ std::vector<Row> ReadCsv(const fs::path& path) {
   const auto split = [](const std::string& line) {
     std::vector<std::string> cells;
     std::istringstream in(line);
-    for (std::string cell; std::getline(in, cell, ',');) cells.push_back(cell);
+    for (std::string cell; std::getline(in, cell, ',');) {
+      if (cell.ends_with('\r')) cell.pop_back();
+      cells.push_back(cell);
+    }
     return cells;
   };
   std::string line;
