@@ -1,10 +1,12 @@
 // Checks registers, errors and the engine's timing rules, then runs random programs on the
-// verilated engine and compares memory with tile::Machine, byte for byte.
+// verilated engine and compares memory with tile::Machine, byte for byte, and cycles with
+// tile::RunClock().
 //
 // Usage: engine_test PROGRAMS [FIRST_SEED]. The design comes from the macros that the build gives.
 #include <cstdio>
 #include <cstdlib>
 
+#include "accel/tile/clock.h"
 #include "accel/tile/machine.h"
 #include "random_program.h"
 #include "tile_harness.h"
@@ -12,6 +14,9 @@
 
 namespace lichen::rtl {
 namespace {
+
+// Of the cycles simulated with slow memory, at most.
+constexpr int64_t kSlowPercent = 5;
 
 tile::Design BuiltDesign() {
   tile::Design d;
@@ -36,6 +41,98 @@ struct Totals {
   size_t instructions = 0;
 };
 
+// The last write of every STORE, whose bytes follow each other.
+class StoreWatch {
+ public:
+  explicit StoreWatch(const std::vector<tile::Instruction>& program) {
+    for (size_t i = 0; i < program.size(); ++i) {
+      const auto* s = std::get_if<tile::Store>(&program[i]);
+      if (s) left_.push_back({i, uint64_t{s->rows} * s->valid_elements * s->element_bytes});
+    }
+    last_writes_.resize(program.size());
+  }
+  void SeeByte(uint64_t cycle) {
+    if (at_ == left_.size()) return;
+    if (--left_[at_].bytes > 0) return;
+    last_writes_[left_[at_++].instruction] = static_cast<tile::Cycle>(cycle);
+  }
+  // Counted from the start pulse.
+  std::vector<tile::Cycle> LastWrites(uint64_t start) const {
+    std::vector<tile::Cycle> cycles = last_writes_;
+    for (tile::Cycle& c : cycles) {
+      if (c > 0) c -= static_cast<tile::Cycle>(start);
+    }
+    return cycles;
+  }
+
+ private:
+  struct Left {
+    size_t instruction;
+    uint64_t bytes;
+  };
+  std::vector<Left> left_;
+  size_t at_ = 0;
+  std::vector<tile::Cycle> last_writes_;
+};
+
+// Whether the simulator gives the cycles of the run and of every store: exactly, but nearly where memory is
+// slower than the ports.
+bool CheckClock(const tile::Design& design, const RandomProgram& program, const MemoryModel& model,
+                const RunResult& run, const std::vector<tile::Cycle>& last_writes) {
+  const tile::MemoryTiming memory{.latency_cycles = model.latency_cycles,
+                                  .bytes_per_cycle = model.bytes_per_cycle,
+                                  .outstanding_bursts = model.outstanding_bursts};
+  const Result<tile::Timeline> clock =
+      tile::RunClock(design, program.instructions, memory, program.program_address,
+                     {.fifo_beats = 64, .burst_beats = 16, .bursts = 8});
+  if (!clock) {
+    std::printf("%s\n", clock.error().message.c_str());
+    return false;
+  }
+  const auto cycles = static_cast<tile::Cycle>(run.cycles);
+  const bool is_slow = model.bytes_per_cycle > 0 && model.bytes_per_cycle < 64;
+  bool is_right = is_slow ? std::abs(clock->cycles - cycles) <= kSlowPercent * cycles / 100
+                          : clock->cycles == cycles;
+  for (size_t i = 0; i < last_writes.size() && !is_slow; ++i) {
+    if (last_writes[i] == clock->last_writes[i]) continue;
+    std::printf("instruction %zu wrote last in cycle %lld, simulated %lld\n", i,
+                static_cast<long long>(last_writes[i]),
+                static_cast<long long>(clock->last_writes[i]));
+    is_right = false;
+  }
+  if (!is_right) {
+    std::printf("%lld cycles, simulated %lld\n", static_cast<long long>(cycles),
+                static_cast<long long>(clock->cycles));
+  }
+  return is_right;
+}
+
+// Of any latency, with random back-pressure, slow, and as fast as a board's.
+MemoryModel Memory(uint64_t seed) {
+  MemoryModel model;
+  model.seed = seed;
+  const auto n = static_cast<int>(seed / 4);
+  switch (seed % 4) {
+    case 0:
+      model.latency_cycles = n % 41;
+      model.outstanding_bursts = 1 << n % 4;
+      break;
+    case 1:
+      model.stall_percent = 10 + n % 7 * 10;
+      break;
+    case 2:
+      model.latency_cycles = 60;
+      model.bytes_per_cycle = 12.5;
+      model.outstanding_bursts = 4;
+      break;
+    default:
+      model.latency_cycles = 40;
+      model.bytes_per_cycle = 68;
+      break;
+  }
+  return model;
+}
+
 bool RunOne(uint64_t seed, Totals& totals) {
   const tile::Design design = BuiltDesign();
   const RandomProgram program = MakeRandomProgram(design, seed, 6);
@@ -49,15 +146,12 @@ bool RunOne(uint64_t seed, Totals& totals) {
       return false;
     }
   }
-  MemoryModel model;
-  model.seed = seed;
-  // Ideal, slow, and with random back-pressure.
-  if (seed % 3 == 1) model.stall_percent = 10 + static_cast<int>(seed % 7) * 10;
-  if (seed % 3 == 2)
-    model = {.latency_cycles = 60, .bytes_per_cycle = 12.5, .outstanding_bursts = 4, .seed = seed};
+  const MemoryModel model = Memory(seed);
   TileHarness engine(program.memory.size(), model);
   engine.set_timeout_cycles(100'000);
   engine.WriteMemory(0, program.memory);
+  StoreWatch watch(program.instructions);
+  engine.set_write_observer([&](uint64_t, uint64_t cycle) { watch.SeeByte(cycle); });
   const RunResult run = RunProgram(engine, program.program_address);
   size_t different = 0;
   size_t first = 0;
@@ -70,8 +164,11 @@ bool RunOne(uint64_t seed, Totals& totals) {
   totals.written += written;
   totals.cycles += run.cycles;
   totals.instructions += program.instructions.size();
-  const bool is_right =
-      written > 0 && run.is_done && run.errors == 0 && different == 0 && engine.breaches() == 0;
+  const bool is_timed =
+      model.stall_percent > 0 ||
+      CheckClock(design, program, model, run, watch.LastWrites(engine.start_cycle()));
+  const bool is_right = is_timed && written > 0 && run.is_done && run.errors == 0 &&
+                        different == 0 && engine.breaches() == 0;
   if (!is_right) {
     std::printf(
         "seed %llu: done %d, errors %u, breaches %d, %zu bytes differ from %zu on, %llu cycles\n",

@@ -26,7 +26,7 @@ verilate() {
 # The C++ side, once.
 host="$build/host"
 mkdir -p "$host"
-for file in src/accel/tile/machine.cc src/accel/tile/instruction.cc src/base/check.cc rtl/tb/random_program.cc; do
+for file in src/accel/tile/machine.cc src/accel/tile/instruction.cc src/accel/tile/clock.cc src/accel/tile/clock_memory.cc src/accel/tile/clock_load.cc src/accel/tile/clock_store.cc src/base/check.cc rtl/tb/random_program.cc; do
   object="$host/$(basename "$file" .cc).o"
   if [ ! -e "$object" ] || [ -n "$(find "$root/$file" "$root/src/accel/tile" "$root/rtl/tb" -name '*.[hc]*' -newer "$object" | head -1)" ]; then
     g++ $flags -c "$root/$file" -o "$object"
@@ -56,6 +56,7 @@ verilate dma_test axi_read_dma -GMaxBurstBeats=256 -GFifoBeats=512 -CFLAGS "$fla
 engine() {
   name=$1
   case " ${DESIGNS:-$name} " in *" $name "*) ;; *) return ;; esac
+  [ ! -e "$build/$name/$name" ] || touch -d @0 "$build/$name/$name"  # make does not see that host.a is newer
   verilate "$name" tile_engine -GPif="$2" -GPof="$3" -GPoy="$4" -GPox="$5" -GEpilogueLanes="$6" \
     -GInputBufferWords="$7" -GWeightBufferWords="$8" -GParameterBufferWords="$9" -GMiddleBufferWords="${10}" \
     -GOutputBufferWords="${11}" -GDmaPorts="${12}" -GOperandBits="${13}" -GDmaFifoBeats=64 -GMaxBurstBeats=16 -MAKEFLAGS "OPT_FAST=-O2" -LDFLAGS "$host/host.a -lfmt" \

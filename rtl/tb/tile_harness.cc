@@ -13,6 +13,7 @@ namespace lichen::rtl {
 namespace {
 
 constexpr uint64_t kBeatBytes = 16;
+constexpr double kBudgetBytes = 64;
 
 // Up to 64 bits of Verilator's ports, which are integers or arrays of 32-bit words.
 template <class T>
@@ -81,7 +82,7 @@ struct TileHarness::Impl {
   Vtile_engine engine{&context};
   std::vector<Port> ports;
   uint64_t cycle = 0;
-  double budget = 0;  // bytes that may move
+  double budget = kBudgetBytes;  // bytes that may move
   int breaches = 0;
 
   bool Stalls() {
@@ -112,15 +113,13 @@ TileHarness::TileHarness(size_t memory_bytes, const MemoryModel& model)
 
 TileHarness::~TileHarness() { impl_->engine.final(); }
 
-uint64_t TileHarness::cycle() const { return impl_->cycle; }
-
 int TileHarness::breaches() const { return impl_->breaches; }
 
 void TileHarness::Tick() {
   Impl& s = *impl_;
   Vtile_engine& e = s.engine;
   if (s.model.bytes_per_cycle > 0) {
-    s.budget = std::min(s.budget + s.model.bytes_per_cycle, 64.0);
+    s.budget = std::min(s.budget + s.model.bytes_per_cycle, kBudgetBytes);
   }
   const auto has_budget = [&] { return s.model.bytes_per_cycle <= 0 || s.budget >= 0; };
   // Drive.
@@ -260,6 +259,7 @@ void TileHarness::Write32(uint32_t register_address, uint32_t value) {
     is_taken = e.s_axi_awready_o;
     Tick();
   }
+  if (register_address == kControl) start_cycle_ = impl_->cycle;
   e.s_axi_awvalid_i = 0;
   e.s_axi_wvalid_i = 0;
   e.s_axi_bready_i = 1;

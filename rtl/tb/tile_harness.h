@@ -40,7 +40,8 @@ class TileHarness : public Bus {
   void set_write_observer(std::function<void(uint64_t address, uint64_t cycle)> observer) {
     write_observer_ = std::move(observer);
   }
-  uint64_t cycle() const;
+  // The cycle of the last start pulse, by the observer's count; the engine counts from the next.
+  uint64_t start_cycle() const { return start_cycle_; }
   // Waits at most so many cycles.
   void set_timeout_cycles(uint64_t cycles) { timeout_cycles_ = cycles; }
   std::vector<uint8_t>& memory() { return memory_; }
@@ -52,6 +53,7 @@ class TileHarness : public Bus {
 
   std::vector<uint8_t> memory_;
   uint64_t timeout_cycles_ = 1'000'000;
+  uint64_t start_cycle_ = 0;
   std::function<void(uint64_t, uint64_t)> write_observer_;
   std::unique_ptr<Impl> impl_;
 };

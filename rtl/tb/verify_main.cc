@@ -1,8 +1,8 @@
 // Runs a program on the verilated engine: memory image in, memory image and cycles out.
 //
 // Usage: verify MEMORY_IN MEMORY_OUT LATENCY BYTES_PER_CYCLE OUTSTANDING STALL_PERCENT SEED TIMEOUT_CYCLES [BEGIN END]...
-// Prints one JSON object: cycles of the run, and for each range [BEGIN, END) of memory the cycle, counted
-// from the start, in which the engine last wrote there.
+// Prints one JSON object: cycles of the run as the engine counts them, and for each range [BEGIN, END) of memory
+// the cycle in which the engine last wrote there; the start pulse comes in cycle 0.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -53,10 +53,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "verify: the engine does not answer with its id\n");
     return 1;
   }
-  const uint64_t start = harness.cycle();
   harness.set_write_observer([&](uint64_t address, uint64_t cycle) {
     for (Range& range : ranges) {
-      if (address >= range.begin && address < range.end) range.last_write = cycle - start;
+      if (address >= range.begin && address < range.end) range.last_write = cycle;
     }
   });
   const RunResult result = RunProgram(harness, 0);
@@ -64,7 +63,8 @@ int main(int argc, char** argv) {
               result.is_done ? "true" : "false", result.errors, harness.breaches(),
               static_cast<unsigned long long>(result.cycles));
   for (size_t i = 0; i < ranges.size(); ++i) {
-    std::printf("%s%llu", i ? "," : "", static_cast<unsigned long long>(ranges[i].last_write));
+    std::printf("%s%llu", i ? "," : "",
+                static_cast<unsigned long long>(ranges[i].last_write - harness.start_cycle()));
   }
   std::printf("]}\n");
   std::ofstream out(argv[2], std::ios::binary);

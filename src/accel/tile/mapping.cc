@@ -166,8 +166,6 @@ int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted) {
   return layer.norm ? RoundUp(wanted, design.pof) : wanted;
 }
 
-int64_t DrainCycles(const Design& d) { return d.PixelLanes() * d.pof / d.epilogue_lanes; }
-
 int64_t TileCycles(const Mapping& m, const Design& d) {
   const int64_t sets = m.row_groups * m.column_groups;
   const int64_t drain = DrainCycles(d);

@@ -111,6 +111,8 @@ inline constexpr int64_t kPrepareCycles = 10;
 // Cycles of the array for one tile: its steps, and the waits between its instructions.
 int64_t TileCycles(const Mapping& mapping, const Design& design);
 // Of the sums of one set, from the array through the epilogue.
-int64_t DrainCycles(const Design& design);
+inline int64_t DrainCycles(const Design& design) {
+  return design.PixelLanes() * design.pof / design.epilogue_lanes;
+}
 
 }  // namespace lichen::tile

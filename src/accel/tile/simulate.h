@@ -1,6 +1,6 @@
 // Runs a plan in time: which cycle everything happens in, with DRAM behind the ports; and its values.
 //
-// Contract: the timing of docs/tile.md. Values are those of Machine, in the program's order, which
+// Contract: the timing of docs/tile.md, to the cycle (clock.h). Values are those of Machine, in the program's order, which
 // Verify() has proved to be the only one possible.
 #pragma once
 
@@ -9,18 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "accel/tile/clock.h"
 #include "accel/tile/plan.h"
 #include "base/result.h"
 #include "base/tensor.h"
 
 namespace lichen::tile {
 
-// Memory as a port sees it.
-struct MemoryTiming {
-  int64_t latency_cycles = 0;      // of a read, from address to first beat; of a write's answer
-  double bytes_per_cycle = 0;      // all ports together; 0: no bound but the ports'
-  int64_t outstanding_bursts = 8;  // per port and direction
-};
 // A beat a cycle on every port, a few cycles of latency.
 MemoryTiming IdealMemory();
 // The board's memory at the design's clock.
@@ -29,7 +24,7 @@ MemoryTiming BoardMemory(const Board& board, const Design& design);
 struct LayerTrace {
   std::string name;
   std::string tile;          // rows x columns of outputs
-  int64_t cycles = 0;        // from the layer before's last store to its own
+  int64_t cycles = 0;        // from the last beat written of the layer before to its own
   int64_t array_cycles = 0;  // in which the array worked
   std::string bound;         // MAC, DRAM or pipeline
   int64_t macs = 0;
@@ -38,7 +33,7 @@ struct LayerTrace {
 
 struct Trace {
   std::vector<LayerTrace> layers;
-  int64_t cycles = 0;
+  int64_t cycles = 0;  // what the engine's counter shows
   int64_t dram_bytes = 0;
   double seconds = 0;      // cycles / clock
   double utilization = 0;  // useful multiply-accumulates / (cycles * those per cycle)
