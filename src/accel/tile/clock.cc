@@ -51,7 +51,11 @@ class WeightClock {
   }
 
   void Consume(const Arrival& arrival) {
-    for (int64_t i = 0; i < arrival.beats; ++i) dma_.Take(arrival.Of(i) + 1);
+    if (arrival.IsEven()) {
+      dma_.Take(arrival.first + 1, 1, arrival.beats);
+    } else {
+      for (int64_t i = 0; i < arrival.beats; ++i) dma_.Take(arrival.Of(i) + 1);
+    }
     beats_.front() -= arrival.beats;
     if (beats_.front() > 0) return;
     beats_.pop_front();

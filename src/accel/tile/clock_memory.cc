@@ -49,8 +49,7 @@ Arrival ReadPort::Accept(Cycle shown, int64_t beats) {
   return a;
 }
 
-ReadDma::ReadDma(const DmaSizes& sizes)
-    : sizes_(sizes), takes_(sizes.fifo_beats + sizes.burst_beats), lasts_(sizes.bursts) {}
+ReadDma::ReadDma(const DmaSizes& sizes) : sizes_(sizes), lasts_(sizes.bursts) {}
 
 Cycle ReadDma::Request(uint64_t address_bytes, int64_t bytes, Cycle valid) {
   requested_ = std::max(valid, sent_);
@@ -65,7 +64,7 @@ std::optional<Cycle> ReadDma::Offer() {
     offered_beats_ = BurstOf(at_, left_, sizes_.burst_beats);
     sent_beats_ += offered_beats_;
     sent_ = std::max({requested_ + 1, sent_ + 1, register_free_,
-                      takes_[sent_beats_ - sizes_.fifo_beats - 1] + 1,
+                      TakeOf(sent_beats_ - sizes_.fifo_beats - 1) + 1,
                       lasts_[bursts_ - sizes_.bursts] + 1});
     at_ += static_cast<uint64_t>(offered_beats_);
     left_ -= offered_beats_;
@@ -78,6 +77,24 @@ void ReadDma::Accept(Cycle taken, const Arrival& arrival) {
   is_offered_ = false;
   register_free_ = taken;
   lasts_.Set(bursts_++, arrival.last);
+}
+
+void ReadDma::Take(Cycle first, int64_t step, int64_t beats) {
+  taken_beats_ += beats;
+  const Cycle last = first + (beats - 1) * step;
+  if (!takes_.empty() && takes_.back().step == step && takes_.back().last + step == first) {
+    takes_.back().end = taken_beats_;
+    takes_.back().last = last;
+  } else {
+    takes_.push_back({taken_beats_, last, step});
+  }
+}
+
+// Asked for in the order of the beats.
+Cycle ReadDma::TakeOf(int64_t beat) {
+  if (beat < 0) return kLongAgo;
+  while (takes_.front().end <= beat) takes_.pop_front();
+  return takes_.front().last - (takes_.front().end - 1 - beat) * takes_.front().step;
 }
 
 }  // namespace lichen::tile

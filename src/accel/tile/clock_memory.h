@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -109,11 +110,11 @@ class ReadDma {
   void Accept(Cycle taken, const Arrival& arrival);
   // The unit took so many beats, the first in cycle `first`, then every `step` cycles. Before the
   // next Offer() it must have taken all that arrived.
-  void Take(Cycle first, int64_t step = 1, int64_t beats = 1) {
-    for (int64_t i = 0; i < beats; ++i) takes_.Set(taken_beats_++, first + i * step);
-  }
+  void Take(Cycle first, int64_t step = 1, int64_t beats = 1);
 
  private:
+  Cycle TakeOf(int64_t beat);
+
   const DmaSizes sizes_;
   uint64_t at_ = 0;   // next beat of the request
   int64_t left_ = 0;  // beats of it
@@ -125,8 +126,13 @@ class ReadDma {
   int64_t bursts_ = 0;  // accepted
   int64_t sent_beats_ = 0;
   int64_t taken_beats_ = 0;
-  History takes_;
-  History lasts_;  // of bursts, at the port
+  struct Takes {
+    int64_t end;  // number of the beat behind them
+    Cycle last;
+    int64_t step;
+  };
+  std::deque<Takes> takes_;  // those from which room may still come
+  History lasts_;            // of bursts, at the port
 };
 
 // Beats of [address, address + bytes).
