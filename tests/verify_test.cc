@@ -188,11 +188,12 @@ TEST_F(Bundle, RtlEqualsTheEngineForDesignsThatDifferInEverything) {
       EXPECT_TRUE(json["equal"]);
       ASSERT_EQ(json["layers"].size(), 3U);
       for (const auto& layer : json["layers"]) EXPECT_TRUE(layer["equal"]) << layer["name"];
-      if (json["seed"] != 0) continue;
-      const double rtl = json["cycles_rtl"];
-      const double simulated = json["cycles_sim"];
-      // A tiny network: what happens once weighs more than in a real one.
-      EXPECT_NEAR(simulated / rtl, 1, 0.15) << design << options;
+      if (json["seed"] != 0) continue;  // held back at random
+      // To the cycle: the board's memory is faster than these designs' ports together, too.
+      EXPECT_EQ(json["cycles_rtl"], json["cycles_sim"]) << design << options;
+      for (const auto& layer : json["layers"]) {
+        EXPECT_EQ(layer["cycles_rtl"], layer["cycles_sim"]) << layer["name"] << design << options;
+      }
     }
   }
 }

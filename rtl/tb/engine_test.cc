@@ -83,8 +83,9 @@ bool CheckClock(const tile::Design& design, const RandomProgram& program, const 
                                   .bytes_per_cycle = model.bytes_per_cycle,
                                   .outstanding_bursts = model.outstanding_bursts};
   const Result<tile::Timeline> clock =
-      tile::RunClock(design, program.instructions, memory, program.program_address,
-                     {.fifo_beats = 64, .burst_beats = 16, .bursts = 8});
+      tile::RunClock(design, program.instructions, memory,
+                     {.program_address = program.program_address,
+                      .sizes = {.fifo_beats = 64, .burst_beats = 16, .bursts = 8}});
   if (!clock) {
     std::printf("%s\n", clock.error().message.c_str());
     return false;

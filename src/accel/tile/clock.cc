@@ -118,20 +118,21 @@ class ComputeClock {
 class Engine {
  public:
   Engine(const Design& design, const std::vector<Instruction>& program, const MemoryTiming& memory,
-         uint64_t program_address, const DmaSizes& sizes)
+         const ClockOptions& options)
       : program_(program),
         ports_count_(design.dma_ports),
         bandwidth_(memory.bytes_per_cycle, design.dma_ports == 4 ? 4 : design.dma_ports + 1),
         ports_{ReadPort(memory, bandwidth_), ReadPort(memory, bandwidth_),
                ReadPort(memory, bandwidth_)},
-        dmas_{ReadDma(sizes), ReadDma(sizes),
-              ReadDma(
-                  {.fifo_beats = kFetchBeats, .burst_beats = kFetchBeats, .bursts = sizes.bursts})},
-        load_(design, dmas_[kLoadReader]),
+        dmas_{ReadDma(options.sizes), ReadDma(options.sizes),
+              ReadDma({.fifo_beats = kFetchBeats,
+                       .burst_beats = kFetchBeats,
+                       .bursts = options.sizes.bursts})},
+        load_(design, dmas_[kLoadReader], options.is_stepwise),
         weight_(design, dmas_[kWeightReader]),
         compute_(design),
-        store_(design, sizes, memory, bandwidth_),
-        next_block_(program_address) {
+        store_(design, options.sizes, memory, bandwidth_, options.is_stepwise),
+        next_block_(options.program_address) {
     timeline_.last_writes.resize(program.size());
   }
 
@@ -397,9 +398,8 @@ class Engine {
 }  // namespace
 
 Result<Timeline> RunClock(const Design& design, const std::vector<Instruction>& program,
-                          const MemoryTiming& memory, uint64_t program_address,
-                          const DmaSizes& sizes) {
-  return Engine(design, program, memory, program_address, sizes).Run();
+                          const MemoryTiming& memory, const ClockOptions& options) {
+  return Engine(design, program, memory, options).Run();
 }
 
 }  // namespace lichen::tile

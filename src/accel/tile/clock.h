@@ -20,9 +20,14 @@ struct Timeline {
   std::vector<Cycle> last_writes;
 };
 
-// Runs the program, which ends with END, from this address. Error: the units wait for each other.
+struct ClockOptions {
+  uint64_t program_address = 0;
+  DmaSizes sizes;
+  bool is_stepwise = false;  // follows every single word: slower, with the same result
+};
+
+// Runs the program, which ends with END. Error: the units wait for each other.
 Result<Timeline> RunClock(const Design& design, const std::vector<Instruction>& program,
-                          const MemoryTiming& memory, uint64_t program_address = 0,
-                          const DmaSizes& sizes = {});
+                          const MemoryTiming& memory, const ClockOptions& options = {});
 
 }  // namespace lichen::tile

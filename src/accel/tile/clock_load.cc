@@ -17,8 +17,9 @@ constexpr int64_t kEvenGroups = 4;
 
 }  // namespace
 
-LoadClock::LoadClock(const Design& design, ReadDma& dma)
+LoadClock::LoadClock(const Design& design, ReadDma& dma, bool is_stepwise)
     : dma_(dma),
+      is_stepwise_(is_stepwise),
       element_bytes_(design.ElementBytes()),
       count_(design.pif),
       per_beat_(kBeatBytes / element_bytes_),
@@ -133,12 +134,12 @@ void LoadClock::NoteEvenness() {
   group_pop_ = written_;
 }
 
-// All whole groups whose beats are there, but the row's last; whether there are any.
+// All whole groups whose beats are there, but the row's last; whether there are any that come in time.
 bool LoadClock::Skip(const Arrival& beats, int64_t& at) {
   const int64_t words = (load_.valid_elements >> log2_count_) - word_;
   const int64_t groups = std::min(words / group_words_ - 1, (beats.beats - at) / group_beats_);
-  if (groups < 1) return false;
   const int64_t step = group_cycles_ / group_beats_;
+  if (groups < 1 || beats.Of(at) + 1 > last_take_ + step) return false;
   dma_.Take(last_take_ + step, step, groups * group_beats_);
   taken_ += groups * group_beats_;
   at += groups * group_beats_;
@@ -158,7 +159,7 @@ void LoadClock::Consume(const Arrival& beats) {
   int64_t at = 0;
   while (at < beats.beats) {
     NoteEvenness();
-    if (even_groups_ >= kEvenGroups && beats.IsEven() && Skip(beats, at)) continue;
+    if (!is_stepwise_ && even_groups_ >= kEvenGroups && beats.IsEven() && Skip(beats, at)) continue;
     for (; taken_ < BeatsForWord(word_); ++at) {
       if (at == beats.beats) return;
       TakeBeat(beats.Of(at) + 1);

@@ -16,7 +16,7 @@ namespace lichen::tile {
 
 class LoadClock {
  public:
-  LoadClock(const Design& design, ReadDma& dma);
+  LoadClock(const Design& design, ReadDma& dma, bool is_stepwise);
 
   // The earliest cycle in which the next instruction may start, tokens aside, if it is known yet.
   std::optional<Cycle> MayStart() const;
@@ -45,6 +45,7 @@ class LoadClock {
   bool Skip(const Arrival& beats, int64_t& at);
 
   ReadDma& dma_;
+  const bool is_stepwise_;
   const int64_t element_bytes_;
   const int64_t count_;     // elements of a word
   const int64_t per_beat_;  // elements of a beat

@@ -13,8 +13,9 @@ constexpr int64_t kReadLatency = 3;     // from a word's address to the packer
 }  // namespace
 
 StoreClock::StoreClock(const Design& design, const DmaSizes& sizes, const MemoryTiming& memory,
-                       Bandwidth& bandwidth)
-    : is_narrow_(design.operand_bits == 8),
+                       Bandwidth& bandwidth, bool is_stepwise)
+    : is_stepwise_(is_stepwise),
+      is_narrow_(design.operand_bits == 8),
       lanes_(design.epilogue_lanes),
       per_beat_(is_narrow_ ? kBeatBytes : kBeatBytes / 2),
       sizes_(sizes),
@@ -101,8 +102,9 @@ void StoreClock::NoteEvenness() {
   even_groups_ = is_even ? even_groups_ + 1 : 0;
 }
 
-// All whole groups of so many beats, but the row's last; gives their beats.
-int64_t StoreClock::Skip(const Store& store, int64_t beats) {
+// All whole groups of so many beats, but the row's last; gives their beats. Where in its run a whole
+// word lies changes nothing.
+int64_t StoreClock::Skip(int64_t beats) {
   const int64_t words = row_left_ / lanes_;
   const int64_t groups = std::min(words / group_words_ - 1, beats / group_beats_);
   if (groups < 1) return 0;
@@ -118,7 +120,6 @@ int64_t StoreClock::Skip(const Store& store, int64_t beats) {
   const int64_t elements = groups * group_words_ * lanes_;
   packed_units_ += elements * unit_;
   row_left_ -= elements;
-  run_left_ = store.run - (store.run - run_left_ + elements) % store.run;
   given_beats_ += groups * group_beats_;
   const int64_t beat_step = group_cycles_ / group_beats_;
   for (int64_t i = 0; i < 4; ++i) gives_.Set(given_beats_ - 1 - i, given_ - i * beat_step);
@@ -132,8 +133,8 @@ void StoreClock::Write(const Store& store, int64_t beats) {
     if (packed_units_ < (given_beats_ + 1) * per_beat_ && row_left_ > 0) {
       NoteEvenness();
       // Enough of them that all words that wait for the packer came evenly.
-      if (i > 0 && even_groups_ > kWaitingWords + 2) {
-        const int64_t skipped = Skip(store, beats - i);
+      if (!is_stepwise_ && i > 0 && even_groups_ > kWaitingWords + 2) {
+        const int64_t skipped = Skip(beats - i);
         if (skipped > 0) {
           i += skipped - 1;
           continue;

@@ -14,7 +14,7 @@ namespace lichen::tile {
 class StoreClock {
  public:
   StoreClock(const Design& design, const DmaSizes& sizes, const MemoryTiming& memory,
-             Bandwidth& bandwidth);
+             Bandwidth& bandwidth, bool is_stepwise);
 
   // The earliest cycle in which the next instruction may start, tokens aside.
   Cycle MayStart() const;
@@ -29,8 +29,9 @@ class StoreClock {
   void Write(const Store& store, int64_t beats);
   void ReadWord(const Store& store);
   void NoteEvenness();
-  int64_t Skip(const Store& store, int64_t beats);
+  int64_t Skip(int64_t beats);
 
+  const bool is_stepwise_;
   const bool is_narrow_;    // units of the packer are bytes, not elements
   const int64_t lanes_;     // elements of a word
   const int64_t per_beat_;  // units
