@@ -161,6 +161,7 @@ weight_buffer_words = 2048
 parameter_buffer_words = 64
 middle_buffer_words = 128
 output_buffer_words = 1024
+clock_mhz = 300
 )";
 constexpr const char* kThird = R"(
 pif = 1
@@ -189,11 +190,15 @@ TEST_F(Bundle, RtlEqualsTheEngineForDesignsThatDifferInEverything) {
       ASSERT_EQ(json["layers"].size(), 3U);
       for (const auto& layer : json["layers"]) EXPECT_TRUE(layer["equal"]) << layer["name"];
       if (json["seed"] != 0) continue;  // held back at random
-      // To the cycle: the board's memory is faster than these designs' ports together, too.
-      EXPECT_EQ(json["cycles_rtl"], json["cycles_sim"]) << design << options;
-      for (const auto& layer : json["layers"]) {
-        EXPECT_EQ(layer["cycles_rtl"], layer["cycles_sim"]) << layer["name"] << design << options;
-      }
+      // To the cycle, unless all ports together outrun the board's memory: of the fast clock's.
+      const bool is_bound = design == kNarrow && json["memory"] == "ddr4";
+      const auto check = [&](const nlohmann::json& part) {
+        const double rtl = part["cycles_rtl"];
+        EXPECT_NEAR(part["cycles_sim"], rtl, is_bound ? 0.02 * rtl : 0)
+            << part << design << options;
+      };
+      check(json);
+      for (const auto& layer : json["layers"]) check(layer);
     }
   }
 }

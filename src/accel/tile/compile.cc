@@ -39,7 +39,6 @@ class Emitter {
     FetchWeights(0, constants);
     for (size_t i = 0; i < plan_.layers.size(); ++i) {
       PlannedLayer& planned = plan_.layers[i];
-      planned.first_instruction = plan_.program.size();
       const Mapping& m = planned.mapping;
       for (int64_t ty = 0; ty < m.tiles_y; ++ty) {
         for (int64_t tx = 0; tx < m.tiles_x; ++tx) {

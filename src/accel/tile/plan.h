@@ -38,8 +38,7 @@ struct PlannedLayer {
   Mapping mapping;
   size_t input = 0;  // of Plan::tensors
   size_t output = 0;
-  size_t first_instruction = 0;  // a layer's weights may be fetched within the layer before
-  size_t end_instruction = 0;
+  size_t end_instruction = 0;  // the next layer's weights may be fetched before
 };
 
 struct Plan {

@@ -62,6 +62,7 @@ Result<Trace> SimulateTime(const Plan& plan, const MemoryTiming& memory) {
   Trace trace;
   Cycle before = 0;
   int64_t macs = 0;
+  size_t i = 0;
   for (const PlannedLayer& planned : plan.layers) {
     const Mapping& m = planned.mapping;
     LayerTrace layer{.name = planned.layer.name,
@@ -73,7 +74,7 @@ Result<Trace> SimulateTime(const Plan& plan, const MemoryTiming& memory) {
                      .macs = planned.layer.macs,
                      .dram_bytes = 0};
     Cycle end = before;
-    for (size_t i = planned.first_instruction; i < planned.end_instruction; ++i) {
+    for (; i < planned.end_instruction; ++i) {
       end = std::max(end, timeline.last_writes[i]);
       layer.array_cycles += ArrayCycles(plan.program[i]);
       layer.dram_bytes += DramBytes(plan.program[i], plan.design);
