@@ -39,7 +39,7 @@ Result<Comparison> Compare(const tile::Plan& plan, const std::string& image,
   if (!first) return Fail("the engine gives no tensor {}", plan.input().name);
   Comparison comparison;
   const auto compare = [&](const tile::PlannedLayer& layer, const Tensor<int32_t>& output) {
-    const Tensor<int32_t>* expected = run.Find(layer.layer.name);
+    const Tensor<int32_t>* expected = run.Find(plan.tensors[layer.output].name);
     const bool is_equal = expected && expected->shape() == output.shape() &&
                           std::ranges::equal(expected->span(), output.span());
     if (is_equal || !comparison.is_equal) return;

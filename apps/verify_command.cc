@@ -148,7 +148,7 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
                   .is_equal = true};
   int64_t before = 0;
   for (size_t i = 0; i < plan.layers.size(); ++i) {
-    const Tensor<int32_t>* expected = run.Find(plan.layers[i].layer.name);
+    const Tensor<int32_t>* expected = run.Find(plan.tensors[plan.layers[i].output].name);
     const Tensor<int32_t> got = tile::ReadTensor(plan.tensors[plan.layers[i].output], after);
     const int64_t end = json["last_writes"][i];
     LayerResult layer{.name = plan.layers[i].layer.name,

@@ -56,6 +56,7 @@ TileSpace SmallSpace() {
           .pof = {4, 8},
           .poy = {1, 2},
           .pox = {4, 6},
+          .weight_buffer_words = {0, 256},
           .input_buffer_words = {512, 2048},
           .middle_buffer_words = {64, 256},
           .output_buffer_words = {512, 2048},

@@ -223,6 +223,7 @@ class Maker {
       c.target_pitch = pitch;
       n.source_base = c.target_base;
       n.source_pitch = pitch;
+      n.pixel_words = Between(0, pitch - c.lane_groups * words);
     }
     tile::Compute& last = via_middle ? n : c;
     last.target_pitch = c.lane_groups * words + Between(0, 2);
@@ -241,7 +242,17 @@ class Maker {
       s.first = Between(0, elements - 1);
       s.run = Between(1, elements - s.first);
       s.rows = Between(1, c.row_groups * poy);
-      const uint32_t most = s.run * c.column_groups * pox;
+      uint32_t pixels = c.column_groups * pox;
+      if (s.run > 1 && Between(0, 2) == 0) {
+        s.split = Between(1, s.run - 1);
+        s.second = Between(0, elements - (s.run - s.split));
+      }
+      if (c.row_groups * poy >= 2 && pixels >= 2 && Between(0, 2) == 0) {
+        s.pools = 1;
+        s.rows = Between(1, c.row_groups * poy / 2);
+        pixels /= 2;
+      }
+      const uint32_t most = s.run * pixels;
       s.valid_elements = Between(std::max(1U, most / 2), most);
       s.element_bytes = bytes == 1 ? Between(1, 2) : 2;
       at += at % s.element_bytes;

@@ -30,7 +30,7 @@ package tile_pkg;
   localparam int unsigned LoadBits = 213;
   localparam int unsigned WeightBits = 95;
   localparam int unsigned ComputeBits = 210;
-  localparam int unsigned StoreBits = 188;
+  localparam int unsigned StoreBits = 217;
 
   typedef struct packed {
     logic is_unsigned;  // elements of 8 bits
@@ -91,6 +91,9 @@ package tile_pkg;
   } compute_t;
 
   typedef struct packed {
+    logic pools;
+    logic [13:0] second;
+    logic [13:0] split;
     logic [1:0] element_bytes;  // 2: this engine has elements of 16 bits only
     logic [11:0] column_pitch;
     logic [15:0] row_pitch;

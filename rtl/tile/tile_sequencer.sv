@@ -184,7 +184,8 @@ module tile_sequencer #(
       {4'b0, next_in.parameter_base} + 16'd1
       + (next_in.kind == tile_pkg::KindConv ? {8'b0, next_in.parameter_group}
                                             : {7'b0, next_in.parameter_group, 1'b0});
-  assign context_o.source_base = next_in.source_base;
+  // From the middle buffer: of the first lane group's x.
+  assign context_o.source_base = next_in.source_base + {6'b0, next_in.pixel_words};
   assign context_o.source_pitch = next_in.source_pitch;
   assign context_o.target_base = next_in.target_base;
   assign context_o.target_row_pitch = next_in.target_row_pitch;

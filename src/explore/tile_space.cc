@@ -7,9 +7,9 @@
 #include <optional>
 #include <set>
 
+#include "accel/tile/choose.h"
 #include "accel/tile/estimate.h"
 #include "accel/tile/layer.h"
-#include "accel/tile/mapping.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "explore/journal.h"
@@ -24,6 +24,9 @@ using Json = nlohmann::ordered_json;
 using tile::Design;
 using tile::Layer;
 using tile::Mapping;
+
+constexpr int64_t kWeightStep = 512;  // words that a block RAM holds
+constexpr int64_t kMaxParameterWords = 4096;
 
 int64_t RoundUp(int64_t a, int64_t b) { return (a + b - 1) / b * b; }
 
@@ -76,15 +79,11 @@ Result<Graphs> FindGraphs(const IntNet& net, Size2 picture) {
 std::vector<PlacedLayer> Place(const Graphs& graphs, const Design& design) {
   std::vector<PlacedLayer> placed;
   for (size_t g = 0; g < graphs.layers.size(); ++g) {
-    for (const Layer& layer : graphs.layers[g]) {
-      int64_t wanted = layer.output_channels;
-      int64_t input = tile::InputStride(layer, design);
-      for (const Layer& other : graphs.layers[g]) {
-        if (other.input == layer.output) wanted = tile::InputStride(other, design);
-        if (other.output != layer.input) continue;
-        input = tile::OutputStride(other, design, input);
-      }
-      placed.push_back({&layer, g, input, tile::OutputStride(layer, design, wanted)});
+    const std::vector<Layer>& layers = graphs.layers[g];
+    for (const Layer& layer : layers) {
+      placed.push_back({&layer, g,
+                        tile::TensorStride(layers, layer.input, layer.input_channels, design),
+                        tile::OutputStride(layers, layer, design)});
     }
   }
   return placed;
@@ -128,22 +127,49 @@ class ArraySearch {
     layers_ = Place(graphs_, design_);
     bytes_per_cycle_ = tile::BytesPerCycle(board_, design_);
     for (const PlacedLayer& placed : layers_) macs_ += placed.layer->macs;
-    std::vector<Mapping> bases;
+    for (int64_t limit : space_.weight_buffer_words) {
+      if (MapAll(limit)) SearchBuffers();
+    }
+  }
+
+ private:
+  // All layers with a weight buffer that holds the largest, or `limit` words where that is less (0:
+  // none). False: no layer's weights exceed the limit, or those of one group of lanes do.
+  bool MapAll(int64_t limit) {
+    design_.weight_buffer_words = design_.parameter_buffer_words = INT64_MAX;
     int64_t weight_words = 0;
     int64_t parameter_words = 0;
     for (const PlacedLayer& placed : layers_) {
-      bases.push_back(
-          tile::MapLayer(*placed.layer, design_, placed.input_stride, placed.output_stride));
-      weight_words = std::max(weight_words, bases.back().weight_words);
-      parameter_words = std::max(parameter_words, bases.back().parameter_words);
+      const Mapping whole = Map(placed).mapping;
+      weight_words = std::max(weight_words, whole.WeightWords());
+      parameter_words = std::max(parameter_words, whole.ParameterWords());
     }
-    design_.weight_buffer_words = RoundUp(weight_words, 512);
-    design_.parameter_buffer_words = RoundUp(parameter_words, 16);
+    design_.weight_buffer_words = RoundUp(weight_words, kWeightStep);
+    design_.parameter_buffer_words = std::min(RoundUp(parameter_words, 16), kMaxParameterWords);
+    if (limit > 0) {
+      if (limit >= design_.weight_buffer_words) return false;
+      design_.weight_buffer_words = limit;
+    }
+    if (!tile::CheckDesign(design_)) return false;
+    std::vector<Mapping> bases;
+    for (const PlacedLayer& placed : layers_) {
+      tile::MappingChoice base = Map(placed);
+      if (!base.fit.ok) return false;
+      bases.push_back(std::move(base.mapping));
+    }
+    all_.clear();
     for (size_t i = 0; i < layers_.size(); ++i) {
       const bool is_first = i == 0 || layers_[i - 1].graph != layers_[i].graph;
       all_.push_back(Choices(layers_[i], bases[i], is_first ? nullptr : &bases[i - 1]));
     }
-    if (!tile::CheckDesign(design_)) return;
+    return true;
+  }
+
+  tile::MappingChoice Map(const PlacedLayer& placed) const {
+    return tile::MapLayer(*placed.layer, design_, placed.input_stride, placed.output_stride);
+  }
+
+  void SearchBuffers() {
     for (int64_t input : space_.input_buffer_words) {
       for (int64_t middle : space_.middle_buffer_words) {
         for (int64_t output : space_.output_buffer_words) {
@@ -156,12 +182,11 @@ class ArraySearch {
     }
   }
 
- private:
   std::vector<Choice> Choices(const PlacedLayer& placed, const Mapping& base,
                               const Mapping* before) const {
     const Layer& layer = *placed.layer;
-    const int64_t all_columns = (layer.x.Positions() + design_.pox - 1) / design_.pox;
-    const int64_t all_rows = (layer.y.Positions() + design_.poy - 1) / design_.poy;
+    const int64_t all_columns = (layer.ColumnPositions() + design_.pox - 1) / design_.pox;
+    const int64_t all_rows = (layer.RowPositions() + design_.poy - 1) / design_.poy;
     std::set<int64_t> columns;
     for (int64_t c : space_.tile_columns) columns.insert(std::min(c, all_columns));
     columns.insert(all_columns);
@@ -170,17 +195,14 @@ class ArraySearch {
     std::vector<Choice> choices;
     for (int64_t c : columns) {
       for (int64_t r : rows) {
-        Mapping m = base;
-        tile::SizeTile(layer, design_, r, c, m);
-        const tile::LayerCycles cycles = tile::CountCycles(m, design_);
-        const auto bytes = static_cast<double>(tile::LayerBytes(layer, m, design_));
-        const double dram = bytes / bytes_per_cycle_;
+        const Mapping m = tile::MapTile(layer, design_, base, r, c, bytes_per_cycle_);
+        if (!tile::CanPoolTiles(layer, m)) continue;
+        const tile::TileCost cost = tile::CostOf(layer, m, design_, bytes_per_cycle_);
         choices.push_back(
             {.rows = r,
              .columns = c,
-             .cycles = std::max(static_cast<double>(cycles.Sum() - cycles.ends), std::floor(dram)) +
-                       static_cast<double>(cycles.ends + tile::WeightStall(m, before, design_)),
-             .bytes = bytes,
+             .cycles = static_cast<double>(cost.cycles + tile::WeightStall(m, before, design_)),
+             .bytes = static_cast<double>(cost.bytes),
              .input_words = 2 * m.input_words,
              .middle_words = m.middle_words,
              .output_words = 2 * m.output_words});
@@ -272,6 +294,7 @@ class ArraySearch {
                          d.pox,
                          d.epilogue_lanes,
                          resources.bram36,
+                         d.weight_buffer_words,
                          d.input_buffer_words,
                          d.middle_buffer_words,
                          d.output_buffer_words};
@@ -285,7 +308,8 @@ class ArraySearch {
     p.resources = resources;
     for (size_t i = 0; i < chosen.size(); ++i) {
       const Choice& c = choices[i][chosen[i]];
-      p.design.tiles.push_back({layers_[i].layer->name, c.rows * d.poy, c.columns * d.pox});
+      p.design.tiles.push_back(
+          {.layer = layers_[i].layer->name, .rows = c.rows * d.poy, .columns = c.columns * d.pox});
       p.graph_ms[layers_[i].graph] += c.cycles / (d.clock_mhz * 1e3);
       found.key.numbers.insert(found.key.numbers.end(), {c.rows, c.columns});
     }
@@ -418,8 +442,8 @@ std::string TaskText(const IntNet& net, const Board& board, Size2 picture, const
               {"clock_mhz", s.clock_mhz},
               {"is_pruned", o.is_pruned},
               {"space",
-               {s.pif, s.pof, s.poy, s.pox, s.input_buffer_words, s.middle_buffer_words,
-                s.output_buffer_words, s.tile_rows, s.tile_columns}}}
+               {s.pif, s.pof, s.poy, s.pox, s.weight_buffer_words, s.input_buffer_words,
+                s.middle_buffer_words, s.output_buffer_words, s.tile_rows, s.tile_columns}}}
       .dump();
 }
 
@@ -430,6 +454,7 @@ TileSpace DefaultSpace(int64_t operand_bits) {
           .pof = {4, 8, 16, 32, 64},
           .poy = {1, 2, 3, 4, 5},
           .pox = {2, 4, 6, 8, 10, 12, 15, 16, 18, 19, 20, 24, 30, 32},
+          .weight_buffer_words = {0, 8192, 4096, 2048},
           .input_buffer_words = {1024, 2048, 4096, 8192, 16384},
           .middle_buffer_words = {256, 512, 1024, 2048},
           .output_buffer_words = {2048, 4096, 8192, 16384},

@@ -26,6 +26,7 @@ struct TileSpace {
   std::vector<int64_t> pof;
   std::vector<int64_t> poy;
   std::vector<int64_t> pox;
+  std::vector<int64_t> weight_buffer_words;  // 0: as many as the layer with the most weights has
   std::vector<int64_t> input_buffer_words;
   std::vector<int64_t> middle_buffer_words;
   std::vector<int64_t> output_buffer_words;

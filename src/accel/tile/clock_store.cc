@@ -9,6 +9,7 @@ constexpr int64_t kWaitingJobs = 2;     // for the reader
 constexpr int64_t kWaitingAnswers = 4;  // instructions
 constexpr int64_t kWaitingWords = 8;    // for the packer
 constexpr int64_t kReadLatency = 3;     // from a word's address to the packer
+constexpr int64_t kWindowReads = 4;     // of a pooled word
 
 }  // namespace
 
@@ -33,7 +34,8 @@ StoreClock::Times StoreClock::Start(const Store& store, Cycle start) {
   unit_ = is_narrow_ && store.element_bytes != 1 ? 2 : 1;
   const int64_t bytes = int64_t{store.valid_elements} * (is_narrow_ ? unit_ : 2);
   const int64_t word_units = lanes_ * unit_;
-  const bool is_whole = store.first % lanes_ == 0 && store.run % lanes_ == 0;
+  const bool is_whole = store.first % lanes_ == 0 && store.run % lanes_ == 0 &&
+                        store.split == 0 && store.pools == 0;
   group_words_ = is_whole ? std::max<int64_t>(1, per_beat_ / word_units) : 0;
   group_beats_ = std::max<int64_t>(1, word_units / per_beat_);
   group_cycles_ = std::max(group_words_, group_beats_);
@@ -66,12 +68,17 @@ StoreClock::Times StoreClock::Start(const Store& store, Cycle start) {
 
 void StoreClock::BeginRow(const Store& store, uint64_t address_bytes) {
   row_left_ = store.valid_elements;
-  run_left_ = store.run;
-  index_ = store.first % lanes_;
+  BeginRun(store);
   packed_units_ = static_cast<int64_t>(address_bytes % kBeatBytes) / (is_narrow_ ? 1 : 2);
   given_beats_ = 0;
   row_begin_ = given_;
   even_groups_ = 0;
+}
+
+void StoreClock::BeginRun(const Store& store) {
+  is_second_ = false;
+  run_left_ = store.split == 0 ? store.run : store.split;
+  index_ = store.first % lanes_;
 }
 
 // A word is read when the packer has taken that of eight words before; the packer takes it when it
@@ -79,6 +86,7 @@ void StoreClock::BeginRow(const Store& store, uint64_t address_bytes) {
 void StoreClock::ReadWord(const Store& store) {
   const int64_t count = std::min({lanes_ - index_, run_left_, row_left_});
   read_ = std::max(read_ + 1, packs_[words_ - kWaitingWords] + 1);
+  if (store.pools) read_ += kWindowReads - 1;
   packed_ = std::max({read_ + kReadLatency, packed_ + 1, row_begin_});
   const int64_t excess = packed_units_ - per_beat_;
   if (excess > 0) packed_ = std::max(packed_, gives_[(excess + per_beat_ - 1) / per_beat_ - 1]);
@@ -88,8 +96,10 @@ void StoreClock::ReadWord(const Store& store) {
   run_left_ -= count;
   index_ = 0;
   if (run_left_ > 0) return;
-  run_left_ = store.run;
-  index_ = store.first % lanes_;
+  if (store.split == 0 || is_second_) return BeginRun(store);
+  is_second_ = true;
+  run_left_ = store.run - store.split;
+  index_ = store.second % lanes_;
 }
 
 void StoreClock::NoteEvenness() {

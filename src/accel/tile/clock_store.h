@@ -26,6 +26,7 @@ class StoreClock {
 
  private:
   void BeginRow(const Store& store, uint64_t address_bytes);
+  void BeginRun(const Store& store);
   void Write(const Store& store, int64_t beats);
   void ReadWord(const Store& store);
   void NoteEvenness();
@@ -64,7 +65,8 @@ class StoreClock {
   // The row under way, in units.
   int64_t unit_ = 1;          // of an element
   int64_t row_left_ = 0;      // elements
-  int64_t run_left_ = 0;      // of the pixel
+  int64_t run_left_ = 0;      // of the pixel, of this part
+  bool is_second_ = false;
   int64_t index_ = 0;         // of the word's first element
   int64_t packed_units_ = 0;  // with those before the row in its first beat
   int64_t given_beats_ = 0;

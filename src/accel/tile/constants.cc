@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "accel/tile/narrow_requant.h"
 #include "accel/tile/parameters.h"
+#include "net/proof.h"
 
 namespace lichen::tile {
 namespace {
@@ -19,33 +21,26 @@ struct LaneSource {
 };
 
 LaneSource SourceOf(const Layer& layer, const Mapping& m, int64_t lane) {
-  const int64_t phase = lane / m.lane_channels;
-  const int64_t channel = lane % m.lane_channels;
-  if (phase >= layer.y.phases * layer.x.phases || channel >= layer.output_channels) return {};
-  return {channel, layer.y.order[static_cast<size_t>(phase / layer.x.phases)],
-          layer.x.order[static_cast<size_t>(phase % layer.x.phases)]};
+  size_t at = 0;
+  while (at + 1 < m.strips.size() && lane >= m.strips[at + 1].first_lane) ++at;
+  const Strip& strip = m.strips[at];
+  const int64_t x = (lane - strip.first_lane) / m.lane_channels;
+  const int64_t channel = (lane - strip.first_lane) % m.lane_channels;
+  if (x >= strip.phases_x || channel >= layer.output_channels) return {};
+  return {channel, strip.phase_y, strip.first_x + x};
 }
 
 // The weight of an input element at a tap, 0 where the kernel has none.
 int16_t WeightAt(const Layer& layer, const Mapping& m, const Design& design,
                  const LaneSource& source, int64_t tap_y, int64_t tap_x, int64_t element) {
   if (source.channel < 0) return 0;
-  int64_t ky = tap_y;
-  int64_t kx = tap_x;
-  int64_t ic = element;
-  const Geometry& g = layer.convolution->geometry;
-  if (layer.is_transposed) {
-    ky = layer.y.phase[static_cast<size_t>(source.phase_y)].kernel[static_cast<size_t>(tap_y)];
-    kx = layer.x.phase[static_cast<size_t>(source.phase_x)].kernel[static_cast<size_t>(tap_x)];
-  } else if (m.is_folded) {
+  if (m.is_folded) {
     const int64_t at = tap_x * design.pif + element - m.fold_shift;
     if (at < 0) return 0;
-    kx = at / layer.input_channels;
-    ic = at % layer.input_channels;
+    tap_x = at / layer.input_channels;
+    element = at % layer.input_channels;
   }
-  if (ky < 0 || kx < 0 || kx >= g.kernel_w || ic >= layer.input_channels) return 0;
-  return layer.convolution->params.weights[static_cast<size_t>(
-      ((source.channel * g.kernel_h + ky) * g.kernel_w + kx) * layer.input_channels + ic)];
+  return WeightOf(layer, source.phase_y, source.phase_x, source.channel, tap_y, tap_x, element);
 }
 
 class WordWriter {
@@ -99,40 +94,88 @@ Result<void> CheckRequant(const ChannelRequant& r, int64_t max, std::string_view
   return {};
 }
 
-}  // namespace
-
-std::vector<uint8_t> PackWeights(const Layer& layer, const Mapping& m, const Design& design) {
-  WordWriter out(design);
-  for (const Pass& pass : m.passes) {
-    for (int64_t group = pass.first_group; group < pass.first_group + pass.groups; ++group) {
-      std::vector<LaneSource> sources;
-      for (int64_t l = 0; l < design.pof; ++l) {
-        sources.push_back(SourceOf(layer, m, group * design.pof + l));
-      }
-      for (int64_t ky = pass.tap_y; ky < pass.tap_y + pass.taps_y; ++ky) {
-        for (int64_t kx = pass.tap_x; kx < pass.tap_x + pass.taps_x; ++kx) {
-          for (int64_t chunk = 0; chunk < m.chunks; ++chunk) {
-            for (const LaneSource& source : sources) {
-              for (int64_t i = 0; i < design.pif; ++i) {
-                out.Put(WeightAt(layer, m, design, source, ky, kx, chunk * design.pif + i));
-              }
+void PackPass(const Layer& layer, const Mapping& m, const Design& design, const Pass& pass,
+              WordWriter& out) {
+  for (int64_t group = pass.first_group; group < pass.first_group + pass.groups; ++group) {
+    std::vector<LaneSource> sources;
+    for (int64_t l = 0; l < design.pof; ++l) {
+      sources.push_back(SourceOf(layer, m, group * design.pof + l));
+    }
+    for (int64_t ky = pass.tap_y; ky < pass.tap_y + pass.taps_y; ++ky) {
+      for (int64_t kx = pass.tap_x; kx < pass.tap_x + pass.taps_x; ++kx) {
+        for (int64_t chunk = pass.first_chunk; chunk < pass.first_chunk + pass.chunks; ++chunk) {
+          for (const LaneSource& source : sources) {
+            for (int64_t i = 0; i < design.pif; ++i) {
+              out.Put(WeightAt(layer, m, design, source, ky, kx, chunk * design.pif + i));
             }
           }
         }
       }
     }
   }
-  if (!layer.norm) return out.Take();
+}
+
+void PackNormGroup(const Layer& layer, const Mapping& m, const Design& design, int64_t group,
+                   WordWriter& out) {
   const int64_t channels = layer.output_channels;
-  for (int64_t group = 0; group < m.lane_channels / design.pof; ++group) {
-    for (int64_t chunk = 0; chunk < m.lane_channels / design.pif; ++chunk) {
-      for (int64_t l = 0; l < design.pof; ++l) {
-        for (int64_t i = 0; i < design.pif; ++i) {
-          const int64_t c = group * design.pof + l;
-          const int64_t j = chunk * design.pif + i;
-          out.Put(c < channels && j < channels
-                      ? layer.norm->params.weights[static_cast<size_t>(c * channels + j)]
-                      : int16_t{0});
+  for (int64_t chunk = 0; chunk < m.lane_channels / design.pif; ++chunk) {
+    for (int64_t l = 0; l < design.pof; ++l) {
+      for (int64_t i = 0; i < design.pif; ++i) {
+        const int64_t c = group * design.pof + l;
+        const int64_t j = chunk * design.pif + i;
+        out.Put(c < channels && j < channels
+                    ? layer.norm->params.weights[static_cast<size_t>(c * channels + j)]
+                    : int16_t{0});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<uint8_t> PackWeights(const Layer& layer, const Mapping& m, const Design& design) {
+  WordWriter out(design);
+  for (const WeightBlock& block : m.blocks) {
+    for (const Pass& pass : block.passes) PackPass(layer, m, design, pass, out);
+    for (int64_t group = 0; group < block.norm_groups; ++group) {
+      PackNormGroup(layer, m, design, block.first_norm_group + group, out);
+    }
+  }
+  return out.Take();
+}
+
+ChannelRequant SumRequant(const IntGraph& graph, const Layer& layer) {
+  if (!layer.requant) return {};
+  std::vector<ValueRange> sums;
+  if (layer.Copies()) {
+    sums.assign(static_cast<size_t>(layer.output_channels), graph.tensor(layer.input).range);
+  } else {
+    for (const ChannelSum& sum : BoundSums(graph, *layer.requant).channels) {
+      sums.push_back({sum.min, sum.max});
+    }
+  }
+  return NarrowRequant(layer.requant->params.requant, sums, layer.range, kMaxMultiplier);
+}
+
+std::vector<uint8_t> PackParameters(const Layer& layer, const Mapping& m, const Design& design,
+                                    const ChannelRequant& requant) {
+  ParameterWriter out(design);
+  for (const WeightBlock& block : m.blocks) {
+    if (block.groups > 0) out.Constants(ConstantsOf(requant, layer.range), {});
+    for (int64_t lane = block.first_group * design.pof;
+         lane < (block.first_group + block.groups) * design.pof; ++lane) {
+      const LaneSource source = SourceOf(layer, m, lane);
+      out.Put(source.channel < 0 ? RecordBytes{} : ToBytes(RecordOf(requant, source.channel)));
+    }
+    if (block.norm_groups == 0) continue;
+    const IntParams& n = layer.norm->params;
+    out.Constants(ConstantsOf(n.requant, n.inner_range),
+                  ConstantsOf(n.output_requant, layer.norm_range));
+    for (int64_t group = 0; group < block.norm_groups; ++group) {
+      for (const ChannelRequant* norm : {&n.requant, &n.output_requant}) {
+        for (int64_t l = 0; l < design.pof; ++l) {
+          const int64_t c = (block.first_norm_group + group) * design.pof + l;
+          out.Put(c < layer.output_channels ? ToBytes(RecordOf(*norm, c)) : RecordBytes{});
         }
       }
     }
@@ -140,31 +183,8 @@ std::vector<uint8_t> PackWeights(const Layer& layer, const Mapping& m, const Des
   return out.Take();
 }
 
-std::vector<uint8_t> PackParameters(const IntGraph& graph, const Layer& layer, const Mapping& m,
-                                    const Design& design) {
-  ParameterWriter out(design);
-  const IntParams& p = layer.convolution->params;
-  out.Constants(ConstantsOf(p.requant, graph.tensor(layer.convolution->output).range), {});
-  for (int64_t lane = 0; lane < m.lane_count; ++lane) {
-    const LaneSource source = SourceOf(layer, m, lane);
-    out.Put(source.channel < 0 ? RecordBytes{} : ToBytes(RecordOf(p.requant, source.channel)));
-  }
-  if (!layer.norm) return out.Take();
-  const IntParams& n = layer.norm->params;
-  out.Constants(ConstantsOf(n.requant, n.inner_range),
-                ConstantsOf(n.output_requant, graph.tensor(layer.output).range));
-  for (int64_t group = 0; group < m.lane_channels / design.pof; ++group) {
-    for (const ChannelRequant* requant : {&n.requant, &n.output_requant}) {
-      for (int64_t l = 0; l < design.pof; ++l) {
-        const int64_t c = group * design.pof + l;
-        out.Put(c < layer.output_channels ? ToBytes(RecordOf(*requant, c)) : RecordBytes{});
-      }
-    }
-  }
-  return out.Take();
-}
-
-Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design& design) {
+Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design& design,
+                         const ChannelRequant& requant) {
   const int64_t limit = int64_t{1} << (design.operand_bits - 1);
   const auto operand = [&](TensorId id, bool may_be_unsigned) -> Result<void> {
     const TensorInfo& t = graph.tensor(id);
@@ -175,24 +195,34 @@ Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design
   };
   // 8-bit operands have a ninth bit in the input buffer.
   LICHEN_TRY_VOID(operand(layer.input, design.operand_bits == 8));
-  for (const IntNode* node : {layer.convolution, layer.norm}) {
+  LICHEN_TRY_VOID(CheckRequant(requant, kMaxMultiplier, "requant"));
+  for (const IntNode* node : {layer.node, layer.norm}) {
     if (!node) continue;
-    const bool is_gdn = node->kind == OpKind::kGdn;
-    LICHEN_TRY_VOID(CheckRequant(node->params.requant, kMaxMultiplier, "requant"));
-    LICHEN_TRY_VOID(CheckRequant(node->params.output_requant,
-                                 is_gdn ? kMaxGdnMultiplier : kMaxMultiplier, "output_requant"));
     for (int16_t weight : node->params.weights) {
       if (weight < -limit || weight >= limit) {
         return Fail("weight {} exceeds {} bits", weight, design.operand_bits);
       }
     }
   }
-  if (layer.norm) LICHEN_TRY_VOID(operand(layer.convolution->output, false));
+  if (layer.norm) {
+    const IntParams& n = layer.norm->params;
+    LICHEN_TRY_VOID(CheckRequant(n.requant, kMaxMultiplier, "requant"));
+    const bool is_gdn = layer.norm->kind == OpKind::kGdn;
+    LICHEN_TRY_VOID(CheckRequant(n.output_requant, is_gdn ? kMaxGdnMultiplier : kMaxMultiplier,
+                                 "output_requant"));
+    if (layer.range.min < -limit || layer.range.max >= limit) {
+      return Fail("the norm's input holds {} to {}, the design's operands have {} bits",
+                  layer.range.min, layer.range.max, design.operand_bits);
+    }
+  }
   // The result may use 16 bits, signed or not; operand() refuses it where a layer computes with it.
   const ValueRange out = graph.tensor(layer.output).range;
+  if (layer.pools && out.max > INT16_MAX) {
+    return Fail("the pooled result reaches {}, MaxPool compares up to {}", out.max, INT16_MAX);
+  }
   if (out.min >= INT16_MIN && out.max <= INT16_MAX) return {};
   if (out.min >= 0 && out.max <= UINT16_MAX) return {};
-  return Fail("the result holds {} to {}, an element 16 bits", out.min, out.max);
+  return Fail("the result holds {} to {}, an element of memory 16 bits", out.min, out.max);
 }
 
 }  // namespace lichen::tile

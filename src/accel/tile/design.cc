@@ -1,5 +1,7 @@
 #include "accel/tile/design.h"
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/toml_section.h"
 
@@ -11,7 +13,7 @@ constexpr int64_t kMaxWords = 65536;
 
 bool IsPowerOfTwo(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
-// The tables [[tile]], each with layer, rows and columns.
+// The tables [[tile]], each with the layer's name and what is pinned.
 Result<void> ReadTiles(TomlSection& s, const std::string& place, std::vector<PinnedTile>& tiles) {
   const toml::node* node = s.Find("tile");
   if (!node) return {};
@@ -31,9 +33,9 @@ Result<void> ReadTiles(TomlSection& s, const std::string& place, std::vector<Pin
     t.Read("layer", tile.layer);
     t.Read("rows", tile.rows, 1, kMaxWords);
     t.Read("columns", tile.columns, 1, kMaxWords);
+    t.Read("output_channels", tile.output_channels, 1, kMaxWords);
+    t.Read("input_channels", tile.input_channels, 1, kMaxWords);
     if (tile.layer.empty()) t.Missing("layer");
-    if (tile.rows == 0) t.Missing("rows");
-    if (tile.columns == 0) t.Missing("columns");
     LICHEN_TRY_VOID(t.Finish());
     tiles.push_back(std::move(tile));
   }
@@ -41,6 +43,17 @@ Result<void> ReadTiles(TomlSection& s, const std::string& place, std::vector<Pin
 }
 
 }  // namespace
+
+PinnedTile Design::PinOf(const std::string& layer) const {
+  PinnedTile pin{layer, tile_rows, tile_columns, tile_output_channels, tile_input_channels};
+  const auto own = std::ranges::find(tiles, layer, &PinnedTile::layer);
+  if (own == tiles.end()) return pin;
+  if (own->rows > 0) pin.rows = own->rows;
+  if (own->columns > 0) pin.columns = own->columns;
+  if (own->output_channels > 0) pin.output_channels = own->output_channels;
+  if (own->input_channels > 0) pin.input_channels = own->input_channels;
+  return pin;
+}
 
 Fit CheckBoard(const Design& d, const Board& board) {
   if (board.dsp_kind != "dsp48e2") {
@@ -131,6 +144,8 @@ Result<Design> ParseDesign(std::string_view text, const std::string& place) {
   s.Read("clock_mhz", d.clock_mhz, 1, 1000);
   s.Read("tile_rows", d.tile_rows, 0, kMaxWords);
   s.Read("tile_columns", d.tile_columns, 0, kMaxWords);
+  s.Read("tile_output_channels", d.tile_output_channels, 0, kMaxWords);
+  s.Read("tile_input_channels", d.tile_input_channels, 0, kMaxWords);
   LICHEN_TRY_VOID(ReadTiles(s, place, d.tiles));
   LICHEN_TRY_VOID(s.Finish());
   if (family != "tile") return Fail("{}: family '{}' is not 'tile'", place, family);
@@ -163,13 +178,20 @@ std::string ToToml(const Design& d) {
                                    {"dma_ports", d.dma_ports},
                                    {"dma_bits", d.dma_bits},
                                    {"tile_rows", d.tile_rows},
-                                   {"tile_columns", d.tile_columns}}) {
+                                   {"tile_columns", d.tile_columns},
+                                   {"tile_output_channels", d.tile_output_channels},
+                                   {"tile_input_channels", d.tile_input_channels}}) {
     text += fmt::format("{} = {}\n", key, value);
   }
   text += fmt::format("clock_mhz = {}\n", d.clock_mhz);
   for (const PinnedTile& tile : d.tiles) {
-    text += fmt::format("\n[[tile]]\nlayer = \"{}\"\nrows = {}\ncolumns = {}\n", tile.layer,
-                        tile.rows, tile.columns);
+    text += fmt::format("\n[[tile]]\nlayer = \"{}\"\n", tile.layer);
+    for (const auto& [key, value] : {std::pair{"rows", tile.rows},
+                                     {"columns", tile.columns},
+                                     {"output_channels", tile.output_channels},
+                                     {"input_channels", tile.input_channels}}) {
+      if (value > 0) text += fmt::format("{} = {}\n", key, value);
+    }
   }
   return text;
 }

@@ -15,12 +15,13 @@
 
 namespace lichen::tile {
 
-// A layer's tile, as output rows and columns of its array positions (for transposed convolutions
-// before their phases).
+// What a layer's mapping is pinned to; 0: the compiler chooses.
 struct PinnedTile {
   std::string layer;
-  int64_t rows = 0;
-  int64_t columns = 0;
+  int64_t rows = 0;     // Tr, Tc: of a tile, output rows and columns of the array's positions (of
+  int64_t columns = 0;  // transposed convolutions before their phases)
+  int64_t output_channels = 0;  // Tof: of a block of weights (of transposed ones, of all phases)
+  int64_t input_channels = 0;   // Tif: must be all
   bool operator==(const PinnedTile&) const = default;
 };
 
@@ -40,16 +41,19 @@ struct Design {
   int64_t dma_ports = 4;
   int64_t dma_bits = 128;
   double clock_mhz = 200;
-  // Pinned tile sizes; 0: the compiler chooses.
-  int64_t tile_rows = 0;          // Tr, output rows
-  int64_t tile_columns = 0;       // Tc, output columns
-  std::vector<PinnedTile> tiles;  // of single layers
+  // Pins of all layers, as in PinnedTile, and those of single layers, which come first.
+  int64_t tile_rows = 0;
+  int64_t tile_columns = 0;
+  int64_t tile_output_channels = 0;
+  int64_t tile_input_channels = 0;
+  std::vector<PinnedTile> tiles;
 
   int64_t ElementBytes() const { return operand_bits / 8; }
   int64_t PixelLanes() const { return poy * pox; }
   int64_t MacsPerCycle() const { return pif * pof * poy * pox; }
   int64_t WeightWordBytes() const { return pif * pof * ElementBytes(); }
   int64_t ParameterWordBytes() const { return pof * 16; }
+  PinnedTile PinOf(const std::string& layer) const;
   bool operator==(const Design&) const = default;
 };
 

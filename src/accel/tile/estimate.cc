@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "accel/tile/choose.h"
+
 namespace lichen::tile {
 namespace {
 
@@ -78,12 +80,13 @@ int64_t LayerBytes(const Layer& layer, const Mapping& m, const Design& d) {
       .stride = m.stride_x,
       .pad = m.pad_x,
       .phases = 1,
-      .phase = {},
-      .order = {}};
+      .phase = {}};
   const int64_t pixels = CoveredInput(folded, m.tiles_x, m.tile_columns, m.input_pixels);
-  return rows * pixels * m.chunks * d.pif * bytes +
-         layer.y.output * layer.x.output * m.lane_channels * bytes +
-         m.weight_words * d.WeightWordBytes() + m.parameter_words * d.ParameterWordBytes();
+  const int64_t reloads = m.Rounds() / m.Tiles();
+  return reloads * rows * pixels * m.chunks * d.pif * bytes +
+         layer.StoredRows() * layer.StoredColumns() * m.stored_channels * bytes +
+         m.Fetches() *
+             (m.WeightWords() * d.WeightWordBytes() + m.ParameterWords() * d.ParameterWordBytes());
 }
 
 double BytesPerCycle(const Board& board, const Design& d) {
@@ -101,9 +104,7 @@ Estimate EstimatePlan(const Plan& plan) {
   const Design& d = plan.design;
   Estimate e;
   int64_t macs = 0;
-  const double bytes_per_cycle = std::min(
-      plan.board.memory.peak_gbyte_per_s * plan.board.memory.efficiency * 1e3 / d.clock_mhz,
-      static_cast<double>(d.dma_bits) / 8 * 2);
+  const double bytes_per_cycle = BytesPerCycle(plan.board, d);
   for (size_t i = 0; i < plan.layers.size(); ++i) {
     const PlannedLayer& planned = plan.layers[i];
     const Mapping& m = planned.mapping;
@@ -112,11 +113,15 @@ Estimate EstimatePlan(const Plan& plan) {
                         .bound = "MAC",
                         .macs = planned.layer.macs,
                         .dram_bytes = LayerBytes(planned.layer, m, d)};
-    const LayerCycles cycles = CountCycles(m, d);
-    const auto dram = static_cast<int64_t>(static_cast<double>(layer.dram_bytes) / bytes_per_cycle);
-    layer.cycles = std::max({cycles.array, dram, cycles.load, cycles.store});
-    if (layer.cycles != cycles.array) layer.bound = layer.cycles == dram ? "DRAM" : "pipeline";
-    layer.cycles += cycles.ends + WeightStall(m, i > 0 ? &plan.layers[i - 1].mapping : nullptr, d);
+    const LayerCycles cycles = CountCycles(planned.layer, m, d);
+    layer.cycles = CostOf(planned.layer, m, d, bytes_per_cycle).cycles;
+    const int64_t whole = layer.cycles - cycles.ends;
+    if (whole > cycles.array) {
+      layer.bound = whole > std::max({cycles.array + cycles.serial, cycles.load, cycles.store})
+                        ? "DRAM"
+                        : "pipeline";
+    }
+    layer.cycles += WeightStall(m, i > 0 ? &plan.layers[i - 1].mapping : nullptr, d);
     e.cycles += layer.cycles;
     e.dram_bytes += layer.dram_bytes;
     macs += layer.macs;

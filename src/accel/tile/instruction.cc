@@ -79,6 +79,9 @@ void Fields(Store& i, const Visit& visit) {
   visit("row_pitch", 16, i.row_pitch);
   visit("column_pitch", 12, i.column_pitch);
   visit("element_bytes", 2, i.element_bytes);
+  visit("split", 14, i.split);
+  visit("second", 14, i.second);
+  visit("pools", 1, i.pools);
 }
 
 template <class Visit>

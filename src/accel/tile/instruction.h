@@ -115,6 +115,9 @@ struct Store {
   uint32_t row_pitch = 0;
   uint32_t column_pitch = 0;
   uint32_t element_bytes = 0;
+  uint32_t split = 0;
+  uint32_t second = 0;
+  uint32_t pools = 0;
   bool operator==(const Store&) const = default;
 };
 

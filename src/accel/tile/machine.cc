@@ -216,7 +216,8 @@ Result<void> Machine::Finish(const Compute& i, int64_t row_group, int64_t column
     for (int64_t p = 0; p < design_.PixelLanes(); ++p) {
       int64_t value = Requantise(sums_[static_cast<size_t>(p * lanes + l)], sum_requant);
       if (has_norm) {
-        const int64_t word = i.source_base + pixel_group * i.source_pitch + lane_word;
+        const int64_t word =
+            i.source_base + i.pixel_words + pixel_group * i.source_pitch + lane_word;
         if (word >= design_.middle_buffer_words) return Fail("reads beyond the middle buffer");
         const int64_t x = middle_[static_cast<size_t>(
             (p * design_.middle_buffer_words + word) * per_word + l % per_word)];
@@ -255,12 +256,19 @@ Result<void> Machine::Run(const Store& i) {
       return Fail("row {} lies outside of memory", r);
     }
     for (int64_t n = 0; n < i.valid_elements; ++n, at += bytes) {
-      const int64_t element = i.first + n % i.run;
-      const int64_t word =
-          i.base + r * i.row_pitch + n / i.run * i.column_pitch + element / design_.epilogue_lanes;
-      if (word >= design_.output_buffer_words) return Fail("reads beyond the output buffer");
-      const int16_t value = output_[static_cast<size_t>(word * design_.epilogue_lanes +
-                                                        element % design_.epilogue_lanes)];
+      const int64_t in_run = n % i.run;
+      const bool is_second = i.split > 0 && in_run >= i.split;
+      const int64_t element = is_second ? i.second + in_run - i.split : i.first + in_run;
+      int16_t value = INT16_MIN;
+      for (int64_t p = 0; p < (i.pools ? 4 : 1); ++p) {
+        const int64_t row = i.pools ? 2 * r + p / 2 : r;
+        const int64_t column = i.pools ? 2 * (n / i.run) + p % 2 : n / i.run;
+        const int64_t word =
+            i.base + row * i.row_pitch + column * i.column_pitch + element / design_.epilogue_lanes;
+        if (word >= design_.output_buffer_words) return Fail("reads beyond the output buffer");
+        value = std::max(value, output_[static_cast<size_t>(word * design_.epilogue_lanes +
+                                                            element % design_.epilogue_lanes)]);
+      }
       memory_[at] = static_cast<uint8_t>(value);
       if (bytes == 2) memory_[at + 1] = static_cast<uint8_t>(value >> 8);
     }

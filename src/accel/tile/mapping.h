@@ -1,7 +1,6 @@
-// How one layer runs on a design: folding, groups of lanes and their taps, tile size, buffers.
+// How one layer runs on a design: folding, lanes and their taps, blocks of weights, tile, buffers.
 //
-// Contract: ChooseMapping() tries every tile size that fits the buffers (or the pinned one) and
-// takes the one with the fewest estimated cycles. The answer "no" names the buffer and both numbers.
+// Contract: MapLayer() does what does not depend on the tile, SizeTile() the rest. choose.h picks.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +14,7 @@
 
 namespace lichen::tile {
 
-// A run of lane groups that share a rectangle of taps: one COMPUTE.
+// A run of lane groups that share a rectangle of taps and input channels: one COMPUTE.
 struct Pass {
   int64_t first_group = 0;
   int64_t groups = 0;
@@ -23,9 +22,42 @@ struct Pass {
   int64_t tap_x = 0;
   int64_t taps_y = 0;
   int64_t taps_x = 0;
-  int64_t weight_word = 0;  // from the layer's first
+  int64_t first_chunk = 0;
+  int64_t chunks = 0;
+  int64_t weight_word = 0;      // from the block's first
+  int64_t parameter_group = 0;  // likewise
 
-  int64_t Words(int64_t chunks) const { return groups * taps_y * taps_x * chunks; }
+  int64_t Steps() const { return taps_y * taps_x * chunks; }
+  int64_t Words() const { return groups * Steps(); }
+};
+
+// Lane groups whose weights and parameters are in their buffers together. Weights: of the passes,
+// then of norm_groups groups of the norm. Parameters: the constants of the sums and a word for each
+// group, then of the norm the constants and two words for each group; either may be missing.
+struct WeightBlock {
+  std::vector<Pass> passes;
+  std::vector<Pass> norm_passes;  // of every phase, with the same weights
+  int64_t first_group = 0;
+  int64_t groups = 0;
+  int64_t first_norm_group = 0;
+  int64_t norm_groups = 0;
+  int64_t weight_words = 0;
+  int64_t norm_parameter_word = 0;  // its constants
+  int64_t parameter_words = 0;
+};
+
+// Lanes of one row phase, side by side: column phases [first_x, first_x + phases_x), their channels.
+struct Strip {
+  int64_t phase_y = 0;
+  int64_t first_x = 0;
+  int64_t phases_x = 0;
+  int64_t first_lane = 0;
+};
+
+// Which loop is outside where a layer has several blocks of weights.
+enum class LoopOrder : uint8_t {
+  kTiles,   // a tile stays while all blocks come, which come again for every tile
+  kBlocks,  // a block stays while all tiles come, which come again for every block
 };
 
 struct Mapping {
@@ -37,15 +69,13 @@ struct Mapping {
   int64_t taps_x = 0;          // in pixels, as folded
   int64_t stride_x = 0;
   int64_t pad_x = 0;
-  // Lanes: phases in order, then channels, padded to whole groups.
-  int64_t lane_channels = 0;  // per phase
+  // Lanes: the strips, padded to whole groups.
+  int64_t lane_channels = 0;    // of a phase, with padding
+  int64_t stored_channels = 0;  // of them that go to memory
   int64_t lane_count = 0;
-  std::vector<Pass> passes;
-  std::vector<Pass> norm_passes;
-  int64_t weight_words = 0;  // of the convolution, then the norm
-  int64_t norm_weight_word = 0;
-  int64_t parameter_words = 0;
-  int64_t norm_parameter_word = 0;  // its constants
+  std::vector<Strip> strips;  // of each row phase the first columns' before the rest
+  std::vector<WeightBlock> blocks;
+  LoopOrder order = LoopOrder::kTiles;
 
   // Tile, in positions.
   int64_t row_groups = 0;
@@ -59,7 +89,23 @@ struct Mapping {
   int64_t row_pitch = 0;     // words of a bank
   int64_t input_words = 0;   // of a bank, per tile
   int64_t middle_words = 0;  // of a bank
+  int64_t pixel_words = 0;   // of the output buffer
   int64_t output_words = 0;  // per tile
+  // Pixels go to memory one by one, as others write the rest of them.
+  bool stores_pixels = false;
+  // Whether the next tile has room beside this one.
+  bool is_input_double = true;
+  bool is_output_double = true;
+
+  int64_t Tiles() const { return tiles_y * tiles_x; }
+  // Tiles as they are loaded, computed and stored.
+  int64_t Rounds() const {
+    return order == LoopOrder::kTiles ? Tiles() : Tiles() * static_cast<int64_t>(blocks.size());
+  }
+  // How often the layer's weights are fetched.
+  int64_t Fetches() const { return order == LoopOrder::kTiles && blocks.size() > 1 ? Tiles() : 1; }
+  int64_t WeightWords() const;  // of all blocks
+  int64_t ParameterWords() const;
 };
 
 struct MappingChoice {
@@ -67,38 +113,25 @@ struct MappingChoice {
   Mapping mapping;
 };
 
-// What does not depend on the tile.
-Mapping MapLayer(const Layer& layer, const Design& design, int64_t input_stride,
-                 int64_t output_stride);
+// `block_channels`: output channels (of all phases) of a block of weights; 0: as many as fit.
+// Strides are the numbers of elements per pixel in memory: of the input a multiple of pif, or its
+// channels where they can be folded; of the output what the layer writes of a pixel.
+// "No": a group's weights exceed the buffer.
+MappingChoice MapLayer(const Layer& layer, const Design& design, int64_t input_stride,
+                       int64_t output_stride, int64_t block_channels = 0);
 // Fills in all that depends on the tile, of so many groups of poy rows and pox columns.
 void SizeTile(const Layer& layer, const Design& design, int64_t row_groups, int64_t column_groups,
-              Mapping& mapping);
-// Whether the design's buffers hold it; two tiles of input and output are there at a time.
-Fit FitBuffers(const Mapping& mapping, const Design& design);
+              LoopOrder order, Mapping& mapping);
+// Whether the layer's blocks may be the outer loop: each stores its own channels.
+bool MayLoopBlocksOutside(const Layer& layer, const Mapping& mapping);
+// Whether tiles of this size can be pooled where they are stored: no window reaches into the next.
+bool CanPoolTiles(const Layer& layer, const Mapping& mapping);
 
-// Of a whole layer, without what the memory's bandwidth may add.
-struct LayerCycles {
-  int64_t array = 0;
-  int64_t load = 0;
-  int64_t store = 0;
-  int64_t ends = 0;  // first load and last store, beside which nothing runs
-  int64_t Sum() const { return std::max({array, load, store}) + ends; }
-};
-LayerCycles CountCycles(const Mapping& mapping, const Design& design);
-
-// Cycles that the array waits for a layer's weights beyond its first tile: none where they fit beside
-// those of the layer before, and so come while that runs. `before` is null for the first layer.
-int64_t WeightStall(const Mapping& mapping, const Mapping* before, const Design& design);
-
-// Strides are the numbers of elements per pixel in memory: of the input a multiple of pif, or its
-// channels where they can be folded; of the output at least the channels, with a norm a multiple of pof.
-MappingChoice ChooseMapping(const Layer& layer, const Design& design, int64_t input_stride,
-                            int64_t output_stride);
-
-// The stride that suits the layer best.
-int64_t InputStride(const Layer& layer, const Design& design);
-// Of the layer's output, where `wanted` suits those who read it.
-int64_t OutputStride(const Layer& layer, const Design& design, int64_t wanted);
+// Elements per pixel in memory of a tensor with so many channels, that suit all who read it.
+int64_t TensorStride(const std::vector<Layer>& layers, TensorId tensor, int64_t channels,
+                     const Design& design);
+// Of the layer's output tensor, the elements per pixel that the layer writes.
+int64_t OutputStride(const std::vector<Layer>& layers, const Layer& layer, const Design& design);
 
 // Constant delays of the engine (rtl/README.md, Timing), which simulator and estimate share.
 // From a set's last step to its first word in a buffer, less the words before it.
@@ -107,9 +140,6 @@ constexpr int64_t EpilogueLatency(const Design& design) {
 }
 // Between the starts of two instructions of the compute unit.
 inline constexpr int64_t kPrepareCycles = 10;
-
-// Cycles of the array for one tile: its steps, and the waits between its instructions.
-int64_t TileCycles(const Mapping& mapping, const Design& design);
 // Of the sums of one set, from the array through the epilogue.
 inline int64_t DrainCycles(const Design& design) {
   return design.PixelLanes() * design.pof / design.epilogue_lanes;

@@ -38,6 +38,7 @@ struct PlannedLayer {
   Mapping mapping;
   size_t input = 0;  // of Plan::tensors
   size_t output = 0;
+  bool is_last_writer = true;  // of its output: others that Concat joins came before
   size_t end_instruction = 0;  // the next layer's weights may be fetched before
 };
 

@@ -144,7 +144,7 @@ Result<Tensor<int32_t>> SimulateValues(const Plan& plan, const Tensor<int32_t>& 
   for (size_t i : order) {
     LICHEN_TRY_VOID(InPlace(fmt::format("instruction {}", i), machine.Execute(plan.program[i])));
     for (const PlannedLayer& planned : plan.layers) {
-      if (!observer || i + 1 != planned.end_instruction) continue;
+      if (!observer || i + 1 != planned.end_instruction || !planned.is_last_writer) continue;
       observer(planned, ReadTensor(plan.tensors[planned.output], memory));
     }
   }

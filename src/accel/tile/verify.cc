@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "accel/tile/plan.h"
 
@@ -185,13 +186,19 @@ class Proof {
     const int64_t groups = int64_t{i.row_groups} * i.column_groups;
     const int64_t lane_words = i.lane_groups * d_.pof / d_.epilogue_lanes;
     if (i.source == ComputeSource::kInput) {
-      const int64_t last_y = ((i.row_groups * d_.poy - 1) * i.stride_y + i.tap_row + i.taps_y - 1);
+      const int64_t last_y = (i.row_groups * d_.poy - 1) * i.stride_y + i.tap_row + i.taps_y - 1;
+      const int64_t last_x =
+          (i.column_groups * d_.pox - 1) * i.stride_x + i.tap_column + i.taps_x - 1;
       const int64_t bank_rows = last_y / (i.stride_y * d_.poy) * i.stride_y + i.stride_y;
-      LICHEN_TRY_VOID(Enter(input_, "input buffer",
-                            {i.source_base, i.source_base + bank_rows * i.source_pitch}, false,
-                            unit, clock, index, d_.input_buffer_words));
+      const int64_t bank_pixels = last_x / (i.stride_x * d_.pox) * i.stride_x + i.stride_x;
+      const int64_t end = i.source_base + (bank_rows - 1) * i.source_pitch +
+                          (bank_pixels - 1) * i.pixel_words + i.chunks;
+      LICHEN_TRY_VOID(Enter(input_, "input buffer", {i.source_base, end}, false, unit, clock, index,
+                            d_.input_buffer_words));
     } else {
-      const int64_t words = (i.chunks * d_.pif + d_.epilogue_lanes - 1) / d_.epilogue_lanes;
+      const int64_t words =
+          std::max((i.chunks * d_.pif + d_.epilogue_lanes - 1) / d_.epilogue_lanes,
+                   has_norm ? i.pixel_words + lane_words : 0);
       LICHEN_TRY_VOID(Enter(middle_, "middle buffer",
                             {i.source_base, i.source_base + (groups - 1) * i.source_pitch + words},
                             false, unit, clock, index, d_.middle_buffer_words));
@@ -210,32 +217,32 @@ class Proof {
   }
 
   Result<void> Check(const Store& i, UnitIndex unit, const Clock& clock, size_t index) {
-    const int64_t columns = (int64_t{i.valid_elements} + i.run - 1) / i.run;
-    const int64_t words = (i.first + i.run - 1) / d_.epilogue_lanes + 1;
-    LICHEN_TRY_VOID(Enter(output_, "output buffer",
-                          {i.base, i.base + (int64_t{i.rows} - 1) * i.row_pitch +
-                                       (columns - 1) * i.column_pitch + words},
-                          false, unit, clock, index, d_.output_buffer_words));
+    // Pixels and rows that it reads, and of a pixel the words.
+    const int64_t pooled = i.pools ? 2 : 1;
+    const int64_t columns = pooled * ((int64_t{i.valid_elements} + i.run - 1) / i.run);
+    const int64_t rows = pooled * i.rows;
+    const int64_t last = i.split == 0 ? i.first + i.run - 1
+                                      : std::max(i.first + i.split, i.second + i.run - i.split) - 1;
+    const int64_t words = last / d_.epilogue_lanes + 1;
+    LICHEN_TRY_VOID(
+        Enter(output_, "output buffer",
+              {i.base, i.base + (rows - 1) * i.row_pitch + (columns - 1) * i.column_pitch + words},
+              false, unit, clock, index, d_.output_buffer_words));
     const size_t t = LayerOf(index).output;
     const TensorPlace& tensor = plan_.tensors[t];
-    const auto at = static_cast<int64_t>(i.address_bytes) - tensor.address_bytes;
-    const int64_t element = at % tensor.row_stride_bytes / tensor.element_bytes;
-    const int64_t step = i.row_stride_bytes / tensor.row_stride_bytes;
     for (int64_t r = 0; r < i.rows; ++r) {
-      const int64_t y = at / tensor.row_stride_bytes + r * step;
-      if (at < 0 || y >= tensor.height || i.row_stride_bytes % tensor.row_stride_bytes != 0 ||
+      const int64_t at =
+          static_cast<int64_t>(i.address_bytes) - tensor.address_bytes + r * i.row_stride_bytes;
+      const int64_t y = at / tensor.row_stride_bytes;
+      const int64_t element = at % tensor.row_stride_bytes / tensor.element_bytes;
+      if (at < 0 || y >= tensor.height ||
           element + i.valid_elements > tensor.width * tensor.pixel_elements) {
         return Fail("writes outside of tensor {}", tensor.name);
       }
       Row& row = written_[t][static_cast<size_t>(y)];
-      const Region region{element, element + i.valid_elements};
-      for (const Region& other : row.runs) {
-        if (other.Overlaps(region)) {
-          return Fail("writes row {} of {} from element {} a second time", y, tensor.name, element);
-        }
+      if (!row.Add({element, element + i.valid_elements})) {
+        return Fail("writes row {} of {} from element {} a second time", y, tensor.name, element);
       }
-      row.runs.push_back(region);
-      row.elements += i.valid_elements;
       row.last_store = count_[unit];
     }
     return {};
@@ -258,9 +265,30 @@ class Proof {
   }
 
   struct Row {
-    std::vector<Region> runs;  // of elements
+    std::map<int64_t, int64_t> runs;  // of elements: begin to end, apart from each other
     int64_t elements = 0;
     int64_t last_store = -1;
+
+    // False: some of it is there already.
+    bool Add(Region region) {
+      auto next = runs.lower_bound(region.begin);
+      if (next != runs.end() && next->first < region.end) return false;
+      elements += region.end - region.begin;
+      if (next != runs.end() && next->first == region.end) {
+        region.end = next->second;
+        next = runs.erase(next);
+      }
+      if (next != runs.begin()) {
+        const auto before = std::prev(next);
+        if (before->second > region.begin) return false;
+        if (before->second == region.begin) {
+          before->second = region.end;
+          return true;
+        }
+      }
+      runs.emplace_hint(next, region.begin, region.end);
+      return true;
+    }
   };
 
   const Plan& plan_;
