@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <map>
 #include <random>
 
 #include "accel/tile/estimate.h"
@@ -57,41 +59,115 @@ IntParams RandomNorm(Random& random, int64_t channels, bool is_gdn) {
 
 constexpr ValueRange kOperand = {-16383, 16383};
 
-// Convolutions up and down, some with a norm behind; two to three layers.
-IntNet RandomNet(Random& random) {
-  GraphBuilder<IntParams> b("main");
-  int64_t channels = Between(random, 1, 9);
-  TensorId x = b.Input({.name = "x", .channels = channels, .range = {-4080, 4080}});
-  const int64_t layers = Between(random, 1, 3);
-  for (int64_t i = 0; i < layers; ++i) {
-    const int64_t out = Between(random, 1, 20);
-    const bool is_up = random() % 2 == 0;
-    const auto stride = static_cast<int32_t>(Between(random, 1, is_up ? 3 : 4));
-    const auto kernel = static_cast<int32_t>(Between(random, stride, 5));
+// What may stand behind each other in a random network.
+struct Chain {
+  Random& random;
+  GraphBuilder<IntParams> b{"main"};
+  TensorId x;
+  int64_t channels = 0;
+  int names = 0;
+
+  std::string Name(std::string_view what) { return fmt::format("{}{}", what, names++); }
+
+  IntParams Requantiser() {
+    IntParams p = RandomWeights(random, 0, 1, channels);
+    p.weight_bits = 0;
+    for (int64_t& m : p.requant.multiplier) m = Between(random, -90000, 90000);
+    return p;
+  }
+
+  void Add(OpKind kind, int64_t out, const Geometry& g, IntParams params) {
+    x = b.Add(kind, {x}, {.name = Name("t"), .channels = out, .range = kOperand}, g,
+              std::move(params));
+    channels = out;
+  }
+
+  void Convolve() {
+    const bool is_up = random() % 3 == 0;
+    const auto stride = static_cast<int32_t>(Between(random, 1, is_up ? 4 : 3));
+    const auto kernel = static_cast<int32_t>(Between(random, stride, is_up ? 9 : 5));
     const int32_t pad = kernel / 2;
+    // Groups of one channel, of several, or all.
+    int64_t groups = channels;
+    while (channels % groups != 0 || random() % 2 == 0) groups = std::max<int64_t>(1, groups - 1);
+    if (random() % 2 == 0) groups = 1;
+    const int64_t most = random() % 3 == 0 ? 3 : 24;
+    const int64_t out = groups * Between(random, 1, std::max<int64_t>(1, most / groups));
     Geometry g{.kernel_h = kernel,
                .kernel_w = kernel,
                .stride_h = stride,
                .stride_w = stride,
                .pad_top = pad,
-               .pad_left = pad};
+               .pad_left = pad,
+               .groups = static_cast<int32_t>(groups)};
     if (!is_up) g.pad_bottom = g.pad_right = pad;
-    const std::string name = fmt::format("l{}", i);
-    x = b.Add(
-        is_up ? OpKind::kConvTranspose2d : OpKind::kConv2d, {x},
-        {.name = name, .channels = out, .range = kOperand}, g,
-        RandomWeights(random, out * kernel * kernel * channels, kernel * kernel * channels, out));
-    channels = out;
-    const int64_t norm = Between(random, 0, 2);
-    if (norm > 0) {
-      x = b.Add(norm == 1 ? OpKind::kGdn : OpKind::kIgdn, {x},
-                {.name = fmt::format("{}n", name), .channels = out, .range = kOperand}, {},
-                RandomNorm(random, out, norm == 1));
+    const int64_t fan_in = kernel * kernel * channels / groups;
+    Add(is_up ? OpKind::kConvTranspose2d : OpKind::kConv2d, out, g,
+        RandomWeights(random, out * fan_in, fan_in, out));
+    const int64_t norm = Between(random, 0, 3);
+    if (norm == 1) Add(OpKind::kGdn, out, {}, RandomNorm(random, out, true));
+    if (norm == 2) Add(OpKind::kIgdn, out, {}, RandomNorm(random, out, false));
+  }
+
+  void Copy() {
+    const auto block = static_cast<int32_t>(Between(random, 2, 3));
+    switch (Between(random, 0, 4)) {
+      case 0:
+        return Add(OpKind::kMaxPool, channels,
+                   {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2}, {});
+      case 1:
+        return Add(OpKind::kSpaceToDepth, channels * block * block, {.block = block}, {});
+      case 2:
+        if (channels % (block * block) != 0) return;
+        return Add(OpKind::kDepthToSpace, channels / (block * block),
+                   {.block = block, .crop = static_cast<int32_t>(Between(random, 0, 4))}, {});
+      case 3:
+        return Add(OpKind::kRequant, channels, {}, Requantiser());
+      default:
+        x = b.Add(OpKind::kClamp, {x},
+                  {.name = Name("c"), .channels = channels, .range = {-700, 500}});
     }
   }
-  b.Output(x);
+
+  TensorId Point(int64_t out) {
+    return b.Add(OpKind::kConv2d, {x}, {.name = Name("p"), .channels = out, .range = kOperand}, {},
+                 RandomWeights(random, out * channels, channels, out));
+  }
+
+  // What is made of the tensor, beside itself.
+  void Branch() {
+    const int64_t out = Between(random, 1, 20);
+    std::vector<TensorId> parts = {Point(out)};
+    int64_t sum = out;
+    if (random() % 2 == 0) {
+      parts.push_back(x);
+      sum += channels;
+    }
+    if (random() % 2 == 0) {
+      parts.push_back(Point(5));
+      sum += 5;
+    }
+    x = b.Add(OpKind::kConcat, parts, {.name = Name("j"), .channels = sum, .range = kOperand});
+    channels = sum;
+  }
+};
+
+// Everything that the engine runs, in random order.
+IntNet RandomNet(Random& random) {
+  Chain chain{.random = random, .x = {}};
+  chain.channels = Between(random, 1, 9);
+  chain.x = chain.b.Input({.name = "x", .channels = chain.channels, .range = {-4080, 4080}});
+  chain.Convolve();
+  const int64_t more = Between(random, 0, 3);
+  for (int64_t i = 0; i < more; ++i) {
+    const int64_t what = Between(random, 0, 6);
+    if (what < 3) chain.Convolve();
+    if (what >= 3 && what < 6) chain.Copy();
+    if (what == 6) chain.Branch();
+  }
+  chain.b.Output(chain.x);
   IntNet net;
-  net.graphs.push_back(std::move(b).Build());
+  net.graphs.push_back(std::move(chain.b).Build());
   return net;
 }
 
@@ -103,11 +179,17 @@ Design RandomDesign(Random& random) {
   d.pof = std::max<int64_t>(d.epilogue_lanes << Between(random, 0, 1), 8 / d.pif);
   d.poy = Between(random, 1, 4);
   d.pox = Between(random, 1, 8);
-  d.input_buffer_words = 16384;
-  d.weight_buffer_words = Between(random, 0, 1) ? 40000 : 16384;
-  d.parameter_buffer_words = 1024;
+  d.input_buffer_words = std::array{16384, 1024, 200}[random() % 3];
+  // Of the small ones most layers need several blocks.
+  d.weight_buffer_words = std::array{40000, 4096, 512, 100}[random() % 4];
+  d.parameter_buffer_words = random() % 4 == 0 ? 6 : 1024;
   d.middle_buffer_words = 2048;
-  d.output_buffer_words = 16384;
+  d.output_buffer_words = Between(random, 0, 1) ? 16384 : 1024;
+  if (random() % 3 == 0) {
+    d.tile_rows = Between(random, 1, 8);
+    d.tile_columns = Between(random, 1, 8);
+  }
+  if (random() % 4 == 0) d.tile_output_channels = Between(random, 1, 16);
   return d;
 }
 
@@ -124,22 +206,53 @@ Board AnyBoard() {
   return *board;
 }
 
+// What the plans of a test had among them.
+class Seen {
+ public:
+  void Count(const Plan& plan) {
+    for (const PlannedLayer& planned : plan.layers) {
+      const Layer& layer = planned.layer;
+      const Mapping& m = planned.mapping;
+      ++counts_[std::string(Name(layer.node->kind))];
+      counts_["groups"] += layer.groups > 1;
+      counts_["cut phases"] += m.strips.size() > static_cast<size_t>(layer.y.phases);
+      counts_["pooled convolution"] += layer.pools && !layer.Copies();
+      counts_["part of a tensor"] += m.stores_pixels && m.order == LoopOrder::kTiles;
+      counts_["blocks for each tile"] += m.Fetches() > 1;
+      counts_["tiles for each block"] += m.order == LoopOrder::kBlocks;
+      counts_["norm in blocks"] += m.blocks.size() > 1 && m.blocks.back().first_norm_group > 0;
+      counts_["one input tile at a time"] += !m.is_input_double;
+      counts_["one output tile at a time"] += !m.is_output_double;
+    }
+  }
+  int64_t operator[](const std::string& what) const {
+    const auto at = counts_.find(what);
+    return at == counts_.end() ? 0 : at->second;
+  }
+
+ private:
+  std::map<std::string, int64_t> counts_;
+};
+
 TEST(TileEngine, EveryLayerEqualsTheReference) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   Random random(seed);
   int compared = 0;
-  for (int round = 0; round < 400; ++round) {
+  Seen seen;
+  for (int round = 0; round < 600; ++round) {
     SCOPED_TRACE(fmt::format("round {}", round));
     const IntNet net = RandomNet(random);
     if (!CheckIntNet(net)) continue;
-    const Size2 size = {Between(random, 1, 40), Between(random, 1, 40)};
+    Size2 size = {Between(random, 1, 40), Between(random, 1, 40)};
+    if (random() % 2 == 0) size = {size.h / 6 * 6 + 6, size.w / 6 * 6 + 6};
     const Design design = RandomDesign(random);
     auto compiled = Compile(net, "main", design, AnyBoard(), size);
     if (!compiled) continue;  // a picture too small for the network
     if (!compiled->fit.ok) continue;
     const auto proof = Verify(compiled->plan);
     ASSERT_TRUE(proof) << proof.error().message;
+    seen.Count(compiled->plan);
     const Tensor<int32_t> input = RandomInput(random, size, net.graphs[0].tensors[0].channels);
     std::vector<Tensor<int32_t>> inputs;
     inputs.push_back(input.Clone());
@@ -161,7 +274,15 @@ TEST(TileEngine, EveryLayerEqualsTheReference) {
     }
     if (testing::Test::HasFailure()) return;
   }
-  EXPECT_GT(compared, 200);
+  EXPECT_GT(compared, 400);
+  for (const char* what :
+       {"Conv2d", "ConvTranspose2d", "SpaceToDepth", "DepthToSpace", "Requant", "Clamp", "MaxPool",
+        "Concat", "groups", "cut phases", "pooled convolution", "part of a tensor",
+        "blocks for each tile", "tiles for each block", "norm in blocks",
+        "one input tile at a time", "one output tile at a time"}) {
+    EXPECT_GT(seen[what], 0) << what;
+    if (std::getenv("SHOW")) fmt::print("{} {}\n", what, seen[what]);
+  }
 }
 
 // A network whose plan has two tiles and more, for programs to damage.
