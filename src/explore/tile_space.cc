@@ -160,7 +160,12 @@ class ArraySearch {
     all_.clear();
     for (size_t i = 0; i < layers_.size(); ++i) {
       const bool is_first = i == 0 || layers_[i - 1].graph != layers_[i].graph;
-      all_.push_back(Choices(layers_[i], bases[i], is_first ? nullptr : &bases[i - 1]));
+      const Before before =
+          is_first
+              ? Before{}
+              : Before{&bases[i - 1], std::ranges::min(all_[i - 1], {}, &Choice::cycles).cycles};
+      all_.push_back(Choices(layers_[i], bases[i], before));
+      if (all_.back().empty()) return false;
     }
     return true;
   }
@@ -182,8 +187,14 @@ class ArraySearch {
     }
   }
 
+  // The layer before, if any, and the least that it takes.
+  struct Before {
+    const Mapping* mapping = nullptr;
+    double cycles = 0;
+  };
+
   std::vector<Choice> Choices(const PlacedLayer& placed, const Mapping& base,
-                              const Mapping* before) const {
+                              const Before& before) const {
     const Layer& layer = *placed.layer;
     const int64_t all_columns = (layer.ColumnPositions() + design_.pox - 1) / design_.pox;
     const int64_t all_rows = (layer.RowPositions() + design_.poy - 1) / design_.poy;
@@ -201,7 +212,9 @@ class ArraySearch {
         choices.push_back(
             {.rows = r,
              .columns = c,
-             .cycles = static_cast<double>(cost.cycles + tile::WeightStall(m, before, design_)),
+             .cycles = static_cast<double>(
+                 cost.cycles + tile::WeightStall(m, before.mapping,
+                                                 static_cast<int64_t>(before.cycles), design_)),
              .bytes = static_cast<double>(cost.bytes),
              .input_words = 2 * m.input_words,
              .middle_words = m.middle_words,

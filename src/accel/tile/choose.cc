@@ -7,19 +7,31 @@ namespace {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Of the array, for one tile.
-int64_t BlockCycles(const WeightBlock& block, const Mapping& m, const Design& d) {
+// From the start of a LOAD to its first word, and from that of a STORE to its end less its words, with
+// a memory that answers at once (rtl/README.md, Timing).
+constexpr int64_t kLoadStart = 14;
+constexpr int64_t kStoreEnd = 16;
+
+// Of the array, for one tile: of the convolution, and of the norm.
+struct BlockCycles {
+  int64_t convolution = 0;
+  int64_t norm = 0;
+  int64_t Sum() const { return convolution + norm; }
+};
+
+// From the last step of a COMPUTE to its tokens.
+int64_t FinishCycles(const Design& d) { return DrainCycles(d) + EpilogueLatency(d) + 1; }
+
+BlockCycles CyclesOf(const WeightBlock& block, const Mapping& m, const Design& d) {
   const int64_t sets = m.row_groups * m.column_groups;
-  const int64_t drain = DrainCycles(d);
   const auto cycles_of = [&](const Pass& pass) {
-    return std::max(sets * pass.groups * std::max(pass.Steps(), drain), kPrepareCycles);
+    return std::max(sets * pass.groups * std::max(pass.Steps(), DrainCycles(d)), kPrepareCycles);
   };
-  int64_t cycles = 0;
-  for (const Pass& pass : block.passes) cycles += cycles_of(pass);
+  BlockCycles cycles;
+  for (const Pass& pass : block.passes) cycles.convolution += cycles_of(pass);
   // Norms begin when the epilogue has written the middle buffer.
-  if (block.first_norm_group == 0 && block.norm_groups > 0)
-    cycles += drain + EpilogueLatency(d) + 1;
-  for (const Pass& pass : block.norm_passes) cycles += cycles_of(pass);
+  if (block.first_norm_group == 0 && block.norm_groups > 0) cycles.norm += FinishCycles(d);
+  for (const Pass& pass : block.norm_passes) cycles.norm += cycles_of(pass);
   return cycles;
 }
 
@@ -35,19 +47,34 @@ bool FitTogether(const WeightBlock& a, const WeightBlock& b, const Design& d) {
          a.parameter_words + b.parameter_words <= d.parameter_buffer_words;
 }
 
-// All tiles of all blocks, which come one after the other, each while the one before is used.
-int64_t ArrayCycles(const Mapping& m, const Design& d) {
-  const bool is_outer = m.order == LoopOrder::kBlocks;
-  int64_t cycles = 0;
+// Of a round: a tile with some blocks, as the array takes it.
+struct RoundCycles {
+  int64_t array = 0;   // with what it waits for weights
+  int64_t input = 0;   // for which the input tile is needed
+  int64_t output = 0;  // for which the output tile is filled
+};
+
+// Blocks come one after the other, each while the one before is used.
+int64_t WithFetch(int64_t used, const WeightBlock& block, const WeightBlock& next,
+                  const Design& d) {
+  const int64_t fetch = FetchCycles(next, d);
+  return FitTogether(block, next, d) ? std::max(used, fetch) : used + fetch;
+}
+
+// With all blocks, for each tile.
+RoundCycles TileRound(const Mapping& m, const Design& d) {
+  RoundCycles round;
   for (size_t i = 0; i < m.blocks.size(); ++i) {
-    const WeightBlock& block = m.blocks[i];
     const WeightBlock& next = m.blocks[(i + 1) % m.blocks.size()];
-    const int64_t used = BlockCycles(block, m, d) * (is_outer ? m.Tiles() : 1);
+    const BlockCycles used = CyclesOf(m.blocks[i], m, d);
     const bool has_next = m.blocks.size() > 1 && (i + 1 < m.blocks.size() || m.Fetches() > 1);
-    const int64_t fetch = has_next ? FetchCycles(next, d) : 0;
-    cycles += FitTogether(block, next, d) ? std::max(used, fetch) : used + fetch;
+    const int64_t all = has_next ? WithFetch(used.Sum(), m.blocks[i], next, d) : used.Sum();
+    round.array += all;
+    if (m.blocks[i].groups > 0) round.input += all - used.norm;
   }
-  return is_outer ? cycles : cycles * m.Tiles();
+  const bool has_norm = m.blocks.back().norm_groups > 0;
+  round.output = has_norm ? round.array - round.input : round.array;
+  return round;
 }
 
 // Of the store unit, for one tile: a word a cycle, and where pixels go one by one what each costs.
@@ -70,22 +97,41 @@ int64_t StoreCycles(const Layer& layer, const Mapping& m, const Design& d) {
 LayerCycles CountCycles(const Layer& layer, const Mapping& m, const Design& d) {
   const int64_t load = m.input_rows * m.input_pixels * m.chunks;
   const int64_t store = StoreCycles(layer, m, d);
-  const int64_t rounds = m.Rounds();
-  return {
-      .array = ArrayCycles(m, d),
-      .load = rounds * load,
-      .store = rounds * store,
-      .serial = (rounds - 1) * ((m.is_input_double ? 0 : load) + (m.is_output_double ? 0 : store)),
-      .ends = load + store};
+  // A place is filled, used and emptied; of two, each takes every other tile.
+  const auto period = [&](const RoundCycles& round) {
+    const int64_t in = load + kLoadStart + round.input + FinishCycles(d);
+    const int64_t out = store + kStoreEnd + round.output + FinishCycles(d);
+    return std::max({round.array, load, store, m.is_input_double ? in / 2 : in,
+                     m.is_output_double ? out / 2 : out});
+  };
+  LayerCycles cycles{.ends = load + store + kLoadStart + kStoreEnd + FinishCycles(d)};
+  if (m.order == LoopOrder::kTiles) {
+    const RoundCycles round = TileRound(m, d);
+    cycles.array = m.Tiles() * round.array;
+    cycles.tiles = m.Tiles() * period(round);
+    // A tile alone waits for nothing else.
+    if (m.Tiles() == 1) cycles.tiles = round.array;
+    return cycles;
+  }
+  for (size_t i = 0; i < m.blocks.size(); ++i) {
+    const int64_t used = CyclesOf(m.blocks[i], m, d).Sum();
+    const int64_t tiles = m.Tiles() * period({used, used, used});
+    cycles.array += m.Tiles() * used;
+    const bool has_next = i + 1 < m.blocks.size();
+    cycles.tiles += has_next ? WithFetch(tiles, m.blocks[i], m.blocks[i + 1], d) : tiles;
+  }
+  return cycles;
 }
 
-int64_t WeightStall(const Mapping& m, const Mapping* before, const Design& d) {
+int64_t WeightStall(const Mapping& m, const Mapping* before, int64_t cycles_before,
+                    const Design& d) {
   int64_t hidden = m.input_rows * m.input_pixels * m.chunks;  // behind the first load
   if (before && FitTogether(before->blocks.back(), m.blocks.front(), d)) {
-    if (before->blocks.size() == 1) return 0;
-    // Beside the last block of the layer before.
-    hidden += BlockCycles(before->blocks.back(), *before, d) *
-              (before->order == LoopOrder::kBlocks ? before->Tiles() : 1);
+    // Beside the layer before but its first tile, or beside its last block.
+    hidden += before->order == LoopOrder::kTiles && before->Fetches() == 1
+                  ? cycles_before - cycles_before / std::max<int64_t>(before->Tiles(), 1)
+                  : cycles_before / std::max<int64_t>(before->Rounds(), 1) /
+                        static_cast<int64_t>(before->blocks.size());
   }
   return std::max<int64_t>(0, FetchCycles(m.blocks.front(), d) - hidden);
 }
@@ -94,8 +140,7 @@ TileCost CostOf(const Layer& layer, const Mapping& m, const Design& d, double by
   const LayerCycles cycles = CountCycles(layer, m, d);
   const int64_t bytes = LayerBytes(layer, m, d);
   const auto dram = static_cast<int64_t>(static_cast<double>(bytes) / bytes_per_cycle);
-  return {std::max({cycles.array + cycles.serial, cycles.load, cycles.store, dram}) + cycles.ends,
-          bytes};
+  return {std::max(cycles.tiles, dram) + cycles.ends, bytes};
 }
 
 Mapping MapTile(const Layer& layer, const Design& design, const Mapping& base, int64_t row_groups,

@@ -15,16 +15,16 @@ namespace lichen::tile {
 // Of a whole layer, without what the memory's bandwidth may add.
 struct LayerCycles {
   int64_t array = 0;  // with what it waits for weights
-  int64_t load = 0;
-  int64_t store = 0;
-  int64_t serial = 0;  // loads and stores beside which nothing is computed
-  int64_t ends = 0;    // first load and last store, beside which nothing runs
+  int64_t tiles = 0;  // with what tiles wait for their loads and stores
+  int64_t ends = 0;   // first load and last store, beside which nothing runs
 };
 LayerCycles CountCycles(const Layer& layer, const Mapping& mapping, const Design& design);
 
-// Cycles that the array waits for a layer's first weights beyond its first tile: none where they fit
-// beside those of the layer before, and so come while that runs. `before` is null for the first layer.
-int64_t WeightStall(const Mapping& mapping, const Mapping* before, const Design& design);
+// Cycles that the array waits for a layer's first weights beyond its first tile: where they fit beside
+// those of the layer before, they come while that runs, for `cycles_before`. `before` is null for the
+// first layer.
+int64_t WeightStall(const Mapping& mapping, const Mapping* before, int64_t cycles_before,
+                    const Design& design);
 
 // Of a whole layer, with a memory that gives so many bytes per cycle; without WeightStall().
 struct TileCost {

@@ -34,8 +34,8 @@ StoreClock::Times StoreClock::Start(const Store& store, Cycle start) {
   unit_ = is_narrow_ && store.element_bytes != 1 ? 2 : 1;
   const int64_t bytes = int64_t{store.valid_elements} * (is_narrow_ ? unit_ : 2);
   const int64_t word_units = lanes_ * unit_;
-  const bool is_whole = store.first % lanes_ == 0 && store.run % lanes_ == 0 &&
-                        store.split == 0 && store.pools == 0;
+  const bool is_whole =
+      store.first % lanes_ == 0 && store.run % lanes_ == 0 && store.split == 0 && store.pools == 0;
   group_words_ = is_whole ? std::max<int64_t>(1, per_beat_ / word_units) : 0;
   group_beats_ = std::max<int64_t>(1, word_units / per_beat_);
   group_cycles_ = std::max(group_words_, group_beats_);

@@ -115,13 +115,10 @@ Estimate EstimatePlan(const Plan& plan) {
                         .dram_bytes = LayerBytes(planned.layer, m, d)};
     const LayerCycles cycles = CountCycles(planned.layer, m, d);
     layer.cycles = CostOf(planned.layer, m, d, bytes_per_cycle).cycles;
-    const int64_t whole = layer.cycles - cycles.ends;
-    if (whole > cycles.array) {
-      layer.bound = whole > std::max({cycles.array + cycles.serial, cycles.load, cycles.store})
-                        ? "DRAM"
-                        : "pipeline";
-    }
-    layer.cycles += WeightStall(m, i > 0 ? &plan.layers[i - 1].mapping : nullptr, d);
+    const int64_t all = layer.cycles - cycles.ends;
+    if (all > cycles.array) layer.bound = all > cycles.tiles ? "DRAM" : "pipeline";
+    const Mapping* before = i > 0 ? &plan.layers[i - 1].mapping : nullptr;
+    layer.cycles += WeightStall(m, before, i > 0 ? e.layers.back().cycles : 0, d);
     e.cycles += layer.cycles;
     e.dram_bytes += layer.dram_bytes;
     macs += layer.macs;
