@@ -37,8 +37,8 @@ int16_t WeightAt(const Layer& layer, const Mapping& m, const Design& design,
   if (m.is_folded) {
     const int64_t at = tap_x * design.pif + element - m.fold_shift;
     if (at < 0) return 0;
-    tap_x = at / layer.input_channels;
-    element = at % layer.input_channels;
+    tap_x = at / m.pixel_elements;
+    element = at % m.pixel_elements;
   }
   return WeightOf(layer, source.phase_y, source.phase_x, source.channel, tap_y, tap_x, element);
 }

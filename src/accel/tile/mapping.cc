@@ -12,14 +12,22 @@ constexpr int64_t kMaxColumnPitch = 4095;
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
-bool CanFold(const Layer& layer, const Design& design) {
+// Elements per pixel in memory with which kernel columns are folded: the channels, or a few more where
+// a step of the stride then is whole words; 0: folding saves nothing.
+int64_t FoldStride(const Layer& layer, const Design& design) {
+  if (layer.Copies() || layer.HasPhases() || layer.groups != 1) return 0;
   const int64_t c = layer.input_channels;
-  return !layer.Copies() && !layer.HasPhases() && layer.groups == 1 && c % design.pif != 0 &&
-         layer.x.stride * c % design.pif == 0;
+  const int64_t whole = RoundUp(c, design.pif);
+  for (int64_t stride = c; stride < whole; ++stride) {
+    if (layer.x.stride * stride % design.pif != 0) continue;
+    const int64_t shift = RoundUp(layer.x.pad * stride, design.pif) - layer.x.pad * stride;
+    const int64_t steps = CeilDiv(layer.x.taps * stride + shift, design.pif);
+    return steps < layer.x.taps * whole / design.pif ? stride : 0;
+  }
+  return 0;
 }
 
 void MapInput(const Layer& layer, const Design& design, int64_t input_stride, Mapping& m) {
-  const int64_t c = layer.input_channels;
   m.is_folded = input_stride % design.pif != 0;
   m.pixel_elements = input_stride;
   if (!m.is_folded) {
@@ -30,10 +38,10 @@ void MapInput(const Layer& layer, const Design& design, int64_t input_stride, Ma
     return;
   }
   m.chunks = 1;
-  m.stride_x = layer.x.stride * c / design.pif;
-  m.pad_x = CeilDiv(layer.x.pad * c, design.pif);
-  m.fold_shift = m.pad_x * design.pif - layer.x.pad * c;
-  m.taps_x = CeilDiv(layer.x.taps * c + m.fold_shift, design.pif);
+  m.stride_x = layer.x.stride * input_stride / design.pif;
+  m.pad_x = CeilDiv(layer.x.pad * input_stride, design.pif);
+  m.fold_shift = m.pad_x * design.pif - layer.x.pad * input_stride;
+  m.taps_x = CeilDiv(layer.x.taps * input_stride + m.fold_shift, design.pif);
 }
 
 // Taps of a strip: the least rectangle of its phases.
@@ -103,29 +111,72 @@ std::vector<Pass> GroupPasses(const Layer& layer, const Mapping& m, const Design
   return passes;
 }
 
-int64_t Steps(const std::vector<Pass>& passes) {
-  int64_t steps = 0;
-  for (const Pass& pass : passes) steps += pass.Steps();
-  return steps;
+// Cycles of the array for a set of all groups.
+int64_t SetCycles(const std::vector<Pass>& passes, const Design& design) {
+  int64_t cycles = 0;
+  for (const Pass& pass : passes) cycles += std::max(pass.Steps(), DrainCycles(design));
+  return cycles;
 }
 
-// The passes of single lane groups, with the strips that need the fewest steps.
+// Moves strips to the beginning of a lane group where that takes fewer cycles; returns the lanes.
+int64_t AlignStrips(const Layer& layer, const Mapping& m, const Design& design,
+                    std::vector<Strip>& strips) {
+  // Packed from the beginning of a group: strips [first, end).
+  const auto pack = [&](size_t first, size_t end, std::vector<Strip>& packed) {
+    packed.assign(strips.begin() + static_cast<int64_t>(first),
+                  strips.begin() + static_cast<int64_t>(end));
+    int64_t lanes = 0;
+    for (Strip& strip : packed) {
+      strip.first_lane = lanes;
+      lanes += strip.phases_x * m.lane_channels;
+    }
+    return RoundUp(lanes, design.pof);
+  };
+  // The least cycles of strips from i on, and how many begin in the first run of groups.
+  std::vector<int64_t> least(strips.size() + 1, 0);
+  std::vector<size_t> ends(strips.size(), strips.size());
+  std::vector<Strip> packed;
+  for (size_t i = strips.size(); i-- > 0;) {
+    least[i] = INT64_MAX;
+    for (size_t end = strips.size(); end > i; --end) {
+      const int64_t lanes = pack(i, end, packed);
+      const int64_t cycles =
+          SetCycles(GroupPasses(layer, m, design, packed, lanes), design) + least[end];
+      if (cycles >= least[i]) continue;
+      least[i] = cycles;
+      ends[i] = end;
+    }
+  }
+  int64_t lanes = 0;
+  for (size_t i = 0; i < strips.size(); i = ends[i]) {
+    const int64_t more = pack(i, ends[i], packed);
+    for (size_t k = 0; k < packed.size(); ++k) {
+      strips[i + k].first_lane = lanes + packed[k].first_lane;
+    }
+    lanes += more;
+  }
+  return lanes;
+}
+
+// The passes of single lane groups, with the strips that take the fewest cycles.
 std::vector<Pass> MapLanes(const Layer& layer, const Design& design, int64_t output_stride,
                            Mapping& m) {
-  const int64_t phases = layer.y.phases * layer.x.phases;
   m.stored_channels = output_stride;
   // A norm reads whole words of a phase's channels.
   m.lane_channels = layer.norm ? RoundUp(output_stride, design.pof) : output_stride;
-  m.lane_count = RoundUp(phases * m.lane_channels, design.pof);
-  std::vector<Pass> best;
   // Where a phase has whole groups, cuts change nothing; a norm finds phases at even distances.
-  const bool may_cut = !layer.norm && m.lane_channels % design.pof != 0;
+  const bool may_cut = !layer.norm && m.lane_channels % design.pof != 0 && layer.HasPhases();
+  std::vector<Pass> best;
   for (int64_t cut = 0; cut < (may_cut ? layer.x.phases : 1); ++cut) {
     std::vector<Strip> strips = CutStrips(layer, cut, m.lane_channels);
-    std::vector<Pass> passes = GroupPasses(layer, m, design, strips, m.lane_count);
-    if (!best.empty() && Steps(passes) >= Steps(best)) continue;
+    const int64_t lanes =
+        may_cut ? AlignStrips(layer, m, design, strips)
+                : RoundUp(layer.y.phases * layer.x.phases * m.lane_channels, design.pof);
+    std::vector<Pass> passes = GroupPasses(layer, m, design, strips, lanes);
+    if (!best.empty() && SetCycles(passes, design) >= SetCycles(best, design)) continue;
     best = std::move(passes);
     m.strips = std::move(strips);
+    m.lane_count = lanes;
   }
   return best;
 }
@@ -324,10 +375,15 @@ bool CanPoolTiles(const Layer& layer, const Mapping& m) {
 
 int64_t TensorStride(const std::vector<Layer>& layers, TensorId tensor, int64_t channels,
                      const Design& design) {
-  int64_t stride = channels;
+  // As all readers fold it, or in whole words.
+  int64_t stride = 0;
   for (const Layer& layer : layers) {
-    if (layer.input == tensor && !CanFold(layer, design)) stride = RoundUp(channels, design.pif);
+    if (layer.input != tensor) continue;
+    const int64_t folded = FoldStride(layer, design);
+    const int64_t wanted = folded > 0 ? folded : RoundUp(channels, design.pif);
+    stride = stride == 0 || stride == wanted ? wanted : RoundUp(channels, design.pif);
   }
+  if (stride == 0) stride = channels;
   for (const Layer& layer : layers) {
     const bool is_whole = layer.output_channels == layer.tensor_channels;
     if (layer.output == tensor && layer.norm && is_whole) stride = RoundUp(stride, design.pof);

@@ -51,9 +51,9 @@ TEST(NarrowRequant, GivesTheSameResultForEverySum) {
 TEST(NarrowRequant, LeavesWhatFitsAndWhatHasNoEqual) {
   ChannelRequant fits{.multiplier = {kMax}, .pre_shift = {0}, .bias = {5}, .post_shift = 3};
   EXPECT_EQ(NarrowRequant(fits, {{-100, 100}}, {-32768, 32767}, kMax), fits);
-  // Sums of 31 bits, each with a result of its own: no shorter multiplier has these.
+  // Sixteen results for each sum, with steps in between: no shorter multiplier has them all.
   ChannelRequant exact{
-      .multiplier = {(1 << 20) + 1}, .pre_shift = {0}, .bias = {0}, .post_shift = 16};
+      .multiplier = {(1 << 20) + 1027}, .pre_shift = {0}, .bias = {0}, .post_shift = 16};
   EXPECT_EQ(NarrowRequant(exact, {{-2000, 2000}}, {-32768, 32767}, kMax), exact);
 }
 
