@@ -35,6 +35,8 @@ void Print(const tile::Plan& plan, const Options& o, const CommonOptions& common
       layers.push_back({{"name", layer.name},
                         {"tile", {{"rows", m.tile_rows}, {"columns", m.tile_columns}}},
                         {"is_folded", m.is_folded},
+                        {"weight_blocks", m.blocks.size()},
+                        {"order", m.order == tile::LoopOrder::kTiles ? "tiles" : "blocks"},
                         {"cycles", layer.cycles},
                         {"bound", layer.bound},
                         {"macs", layer.macs},

@@ -216,6 +216,7 @@ class Seen {
       ++counts_[std::string(Name(layer.node->kind))];
       counts_["groups"] += layer.groups > 1;
       counts_["cut phases"] += m.strips.size() > static_cast<size_t>(layer.y.phases);
+      counts_["folded"] += m.is_folded;
       counts_["pooled convolution"] += layer.pools && !layer.Copies();
       counts_["part of a tensor"] += m.stores_pixels && m.order == LoopOrder::kTiles;
       counts_["blocks for each tile"] += m.Fetches() > 1;
@@ -225,7 +226,19 @@ class Seen {
       counts_["one output tile at a time"] += !m.is_output_double;
     }
   }
-  int64_t operator[](const std::string& what) const {
+  // Of all these, the one seen the least often.
+  std::string Rarest() const {
+    std::string rarest;
+    for (const char* what :
+         {"Conv2d", "ConvTranspose2d", "SpaceToDepth", "DepthToSpace", "Requant", "Clamp",
+          "MaxPool", "Concat", "groups", "cut phases", "folded", "pooled convolution",
+          "part of a tensor", "blocks for each tile", "tiles for each block", "norm in blocks",
+          "one input tile at a time", "one output tile at a time"}) {
+      if (rarest.empty() || CountOf(what) < CountOf(rarest)) rarest = what;
+    }
+    return rarest;
+  }
+  int64_t CountOf(const std::string& what) const {
     const auto at = counts_.find(what);
     return at == counts_.end() ? 0 : at->second;
   }
@@ -240,7 +253,8 @@ TEST(TileEngine, EveryLayerEqualsTheReference) {
   Random random(seed);
   int compared = 0;
   Seen seen;
-  for (int round = 0; round < 600; ++round) {
+  // On until everything was there.
+  for (int round = 0; round < 300 || (seen.CountOf(seen.Rarest()) < 2 && round < 5000); ++round) {
     SCOPED_TRACE(fmt::format("round {}", round));
     const IntNet net = RandomNet(random);
     if (!CheckIntNet(net)) continue;
@@ -274,15 +288,8 @@ TEST(TileEngine, EveryLayerEqualsTheReference) {
     }
     if (testing::Test::HasFailure()) return;
   }
-  EXPECT_GT(compared, 400);
-  for (const char* what :
-       {"Conv2d", "ConvTranspose2d", "SpaceToDepth", "DepthToSpace", "Requant", "Clamp", "MaxPool",
-        "Concat", "groups", "cut phases", "pooled convolution", "part of a tensor",
-        "blocks for each tile", "tiles for each block", "norm in blocks",
-        "one input tile at a time", "one output tile at a time"}) {
-    EXPECT_GT(seen[what], 0) << what;
-    if (std::getenv("SHOW")) fmt::print("{} {}\n", what, seen[what]);
-  }
+  EXPECT_GT(compared, 200);
+  EXPECT_GE(seen.CountOf(seen.Rarest()), 2) << seen.Rarest();
 }
 
 // A network whose plan has two tiles and more, for programs to damage.
@@ -404,6 +411,54 @@ TEST(TileCompile, SaysWhatDoesNotFit) {
   EXPECT_THAT(compiled->fit.reason, HasSubstr("tiles needed"));
 }
 
+TEST(TileCompile, KeepsToPins) {
+  const Plan plan = TiledPlan();
+  Design pinned = plan.design;
+  pinned.tile_output_channels = 4;
+  pinned.tiles = {{.layer = "z", .rows = 3, .columns = 8, .input_channels = 8}};
+  auto compiled = Compile(plan.net, "main", pinned, AnyBoard(), {16, 24});
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  ASSERT_TRUE(compiled->fit.ok) << compiled->fit.reason;
+  // 8 channels in blocks of 4, of the convolution and of its norm.
+  ASSERT_EQ(compiled->plan.layers[0].mapping.blocks.size(), 4U);
+  EXPECT_EQ(compiled->plan.layers[0].mapping.tile_rows, 2);
+  EXPECT_EQ(compiled->plan.layers[1].mapping.blocks.size(), 1U);
+  EXPECT_EQ(compiled->plan.layers[1].mapping.tile_rows, 3);
+  EXPECT_EQ(WhyNot(compiled->plan), "");
+  const auto again = ParseDesign(ToToml(pinned), "design");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, pinned);
+  pinned.tiles[0].input_channels = 4;
+  compiled = Compile(plan.net, "main", pinned, AnyBoard(), {16, 24});
+  ASSERT_TRUE(compiled);
+  EXPECT_THAT(compiled->fit.reason, HasSubstr("layer z: input_channels is pinned to 4: must be 8"));
+  pinned.tiles.clear();
+  pinned.tile_output_channels = 8;
+  pinned.weight_buffer_words = 30;
+  compiled = Compile(plan.net, "main", pinned, AnyBoard(), {16, 24});
+  ASSERT_TRUE(compiled);
+  EXPECT_THAT(compiled->fit.reason, HasSubstr("layer n: blocks of 8 output channels exceed"));
+  pinned.tile_output_channels = 0;
+  pinned.weight_buffer_words = 16;
+  compiled = Compile(plan.net, "main", pinned, AnyBoard(), {16, 24});
+  ASSERT_TRUE(compiled);
+  EXPECT_THAT(compiled->fit.reason, HasSubstr("layer n: weight_buffer_words is 16, 18 needed for"));
+}
+
+TEST(TileCompile, NamesWhatTheEngineCannotRun) {
+  GraphBuilder<IntParams> b("main");
+  const TensorId x = b.Input({.name = "x", .channels = 4, .range = {-9, 9}});
+  IntParams leaky;
+  leaky.slope_shift = 3;
+  b.Output(
+      b.Add(OpKind::kLeakyRelu, {x}, {.name = "y", .channels = 4, .range = {-9, 9}}, {}, leaky));
+  IntNet net;
+  net.graphs.push_back(std::move(b).Build());
+  const auto compiled = Compile(net, "main", Design{}, AnyBoard(), {8, 8});
+  ASSERT_FALSE(compiled);
+  EXPECT_THAT(compiled.error().message, HasSubstr("layer y: LeakyRelu is not among"));
+}
+
 TEST(TilePlanFile, KeepsABoardOfOnesOwn) {
   Plan plan = TiledPlan();
   plan.board.name = "mine";
@@ -442,8 +497,9 @@ TEST(TileEstimate, IsNearTheSimulation) {
   const Estimate estimate = EstimatePlan(plan);
   const auto trace = SimulateTime(plan, IdealMemory());
   ASSERT_TRUE(trace);
+  // A tiny network: what happens once weighs more than in a real one.
   EXPECT_NEAR(static_cast<double>(estimate.cycles), static_cast<double>(trace->cycles),
-              0.35 * static_cast<double>(trace->cycles));
+              0.1 * static_cast<double>(trace->cycles));
 }
 
 }  // namespace

@@ -184,7 +184,10 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
   for (size_t i = 0; i < plan.program.size(); ++i) {
     const std::string problem = FieldProblem(plan.program[i]);
     if (!problem.empty()) {
-      compiled.fit = {false, fmt::format("instruction {}: {}", i, problem)};
+      const auto in = std::ranges::find_if(
+          plan.layers, [&](const PlannedLayer& planned) { return i < planned.end_instruction; });
+      compiled.fit = {false, fmt::format("graph {}, layer {}: {} {}", graph->name, in->layer.name,
+                                         Name(plan.program[i]), problem)};
       return compiled;
     }
     const EncodedInstruction bytes = Encode(plan.program[i]);
