@@ -186,8 +186,8 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
     if (!problem.empty()) {
       const auto in = std::ranges::find_if(
           plan.layers, [&](const PlannedLayer& planned) { return i < planned.end_instruction; });
-      compiled.fit = {false, fmt::format("graph {}, layer {}: {} {}", graph->name, in->layer.name,
-                                         Name(plan.program[i]), problem)};
+      compiled.fit = {false,
+                      fmt::format("graph {}, layer {}: {}", graph->name, in->layer.name, problem)};
       return compiled;
     }
     const EncodedInstruction bytes = Encode(plan.program[i]);
