@@ -147,7 +147,11 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
                   .simulated_cycles = trace.cycles,
                   .is_equal = true};
   int64_t before = 0;
+  int64_t simulated = 0;
   for (size_t i = 0; i < plan.layers.size(); ++i) {
+    simulated += trace.layers[i].cycles;
+    // Who writes a part of a tensor is counted with the next layer: the RTL shows the whole's end.
+    if (!plan.layers[i].is_last_writer) continue;
     const Tensor<int32_t>* expected = run.Find(plan.tensors[plan.layers[i].output].name);
     const Tensor<int32_t> got = tile::ReadTensor(plan.tensors[plan.layers[i].output], after);
     const int64_t end = json["last_writes"][i];
@@ -155,8 +159,9 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
                       .is_equal = expected && expected->shape() == got.shape() &&
                                   std::ranges::equal(expected->span(), got.span()),
                       .rtl_cycles = end - before,
-                      .simulated_cycles = trace.layers[i].cycles};
+                      .simulated_cycles = simulated};
     before = end;
+    simulated = 0;
     outcome.is_equal = outcome.is_equal && layer.is_equal;
     outcome.layers.push_back(std::move(layer));
   }
@@ -169,7 +174,8 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
   }
   const fs::path folder = o.bundle;
   // A bundle without a readable plan is the manifest's to name.
-  if (const auto family = accel::PlanFamily(folder / tile::kPlanName); family && *family == "fusion") {
+  if (const auto family = accel::PlanFamily(folder / tile::kPlanName);
+      family && *family == "fusion") {
     return VerifyFusion({o.bundle, o.images, o.memory, o.seed, o.is_edited}, common);
   }
   if (o.images.size() > 1) return FailUsage("--image: a tile engine's bundle takes one");
@@ -229,8 +235,9 @@ void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
       ->type_name("DIR")
       ->required();
   command
-      ->add_option("--image", options->images,
-                   "The picture (default: a rendered one); fusion machine: several, one after the other")
+      ->add_option(
+          "--image", options->images,
+          "The picture (default: a rendered one); fusion machine: several, one after the other")
       ->type_name("IN.png");
   command->add_option("--seed", options->seed, "Hold every handshake back at random; 0: never")
       ->type_name("N");

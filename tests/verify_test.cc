@@ -224,7 +224,7 @@ TEST_F(Bundle, RtlEqualsTheEngineForDesignsThatDifferInEverything) {
     const char* size;
     size_t layers;
   } cases[] = {{kFirst, Net(16), "37x50", 3},
-               {kSecond, OtherNet(), "21x26", 7},
+               {kSecond, OtherNet(), "21x26", 6},
                {kThird, Net(16), "37x50", 3},
                {kNarrow, Net(8), "37x50", 3}};
   for (const auto& [design, net, size, layers] : cases) {
