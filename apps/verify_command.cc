@@ -79,7 +79,8 @@ Result<void> BuildModel(const fs::path& folder, const tile::Design& design) {
   line +=
       fmt::format("-MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2 -DPORTS={}' ", design.dma_ports);
   for (const std::string& source : tile::RtlSources()) line += source + " ";
-  line += "tb/tile_harness.cc tb/verify_main.cc";
+  for (const std::string& source : tile::PropertySources()) line += source + " ";
+  line += "tb/bus_server.cc tb/tile_harness.cc tb/verify_main.cc";
   std::error_code error;
   fs::create_directories(folder / "build", error);
   return Shell(line, folder / "build/verilator.log", "building the RTL with Verilator");

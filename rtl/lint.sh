@@ -5,20 +5,21 @@
 # Usage: rtl/lint.sh
 set -eu
 cd "$(dirname "$0")"
-sources="tile/tile_pkg.sv $(ls lib/*.sv tile/*.sv | grep -v tile_pkg | tr '\n' ' ')"
+sources="tile/tile_pkg.sv $(ls lib/*.sv tile/*.sv props/*_props.sv | grep -v tile_pkg | tr '\n' ' ')"
+binds="props/bind_lib.sv props/bind_tile.sv"
 status=0
 
 # lint TOP OPTIONS...
 lint() {
   top=$1
   shift
-  if ! verilator --lint-only -Wall "$@" waivers.vlt --top-module "$top" $sources; then
+  if ! verilator --lint-only -Wall "$@" waivers.vlt --top-module "$top" $sources $binds; then
     echo "lint: $top $* failed"
     status=1
   fi
 }
 
-for file in lib/*.sv tile/*.sv; do
+for file in lib/*.sv tile/*.sv props/*_props.sv; do
   module=$(basename "$file" .sv)
   [ "$module" = tile_pkg ] || lint "$module"
 done

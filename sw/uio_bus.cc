@@ -76,14 +76,16 @@ void UioBus::Write32(uint32_t register_address, uint32_t value) {
   registers_[register_address / 4] = value;
 }
 
-void UioBus::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
-  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return;
+bool UioBus::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
+  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return false;
   std::memcpy(bytes.data(), memory_ + address, bytes.size());
+  return true;
 }
 
-void UioBus::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
-  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return;
+bool UioBus::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
+  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return false;
   std::memcpy(memory_ + address, bytes.data(), bytes.size());
+  return true;
 }
 
 bool UioBus::WaitForInterrupt() {

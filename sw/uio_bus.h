@@ -26,15 +26,13 @@ class UioBus : public Bus {
 
   uint32_t Read32(uint32_t register_address) override;
   void Write32(uint32_t register_address, uint32_t value) override;
-  // Beyond the buffer nothing is read or written; memory_bytes() tells its size.
-  void ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
-  void WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
+  bool ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
+  bool WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
   // Up to 10 seconds.
   bool WaitForInterrupt() override;
 
-  uint64_t memory_bytes() const { return memory_bytes_; }
-  // Where the buffer lies for the engine; Relocate() adds it to a program's addresses.
-  uint64_t physical_address() const { return physical_address_; }
+  uint64_t memory_bytes() const override { return memory_bytes_; }
+  uint64_t physical_address() const override { return physical_address_; }
 
  private:
   UioBus() = default;

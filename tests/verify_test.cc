@@ -304,7 +304,7 @@ TEST_F(Bundle, ScriptsMakeSense) {
   }
   // The driver's parts go together.
   EXPECT_EQ(std::system(fmt::format("cd {}/sw && g++ -std=c++20 -Wall -Werror run_engine.cc "
-                                    "uio_bus.cc -o run_engine >../../err.txt 2>&1",
+                                    "driver.cc uio_bus.cc pipe_bus.cc -o run_engine >../../err.txt 2>&1",
                                     bundle)
                             .c_str()),
             0)

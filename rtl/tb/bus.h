@@ -1,7 +1,7 @@
 // What a host sees of a tile engine: registers, memory, and the end of a run.
 //
-// Contract: addresses of memory are those that the engine uses; registers are those of
-// rtl/README.md. Simulation and driver implement it.
+// Contract: a host counts the engine's memory from 0; for the engine it lies at physical_address().
+// Registers are those of rtl/README.md. Simulation and driver implement it.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,14 @@ class Bus {
   virtual ~Bus() = default;
   virtual uint32_t Read32(uint32_t register_address) = 0;
   virtual void Write32(uint32_t register_address, uint32_t value) = 0;
-  virtual void ReadMemory(uint64_t address, std::span<uint8_t> bytes) = 0;
-  virtual void WriteMemory(uint64_t address, std::span<const uint8_t> bytes) = 0;
+  // False: beyond the memory, or the connection is lost; nothing was read or written.
+  virtual bool ReadMemory(uint64_t address, std::span<uint8_t> bytes) = 0;
+  virtual bool WriteMemory(uint64_t address, std::span<const uint8_t> bytes) = 0;
   // False: no interrupt came within the time the bus allows.
   virtual bool WaitForInterrupt() = 0;
+  virtual uint64_t memory_bytes() const = 0;
+  // Of the memory, as the engine sees it; Relocate() (sw/relocate.h) adds it to a program's addresses.
+  virtual uint64_t physical_address() const = 0;
 };
 
 // Registers of the engine.
@@ -45,6 +49,10 @@ inline constexpr uint32_t kEngineId = 0x4C494348;  // "LICH"
 inline constexpr uint32_t kStatusBusy = 1;
 inline constexpr uint32_t kStatusDone = 2;
 inline constexpr uint32_t kStatusError = 4;
+// Bits of kErrors.
+inline constexpr uint32_t kErrorInstruction = 1;
+inline constexpr uint32_t kErrorRead = 2;
+inline constexpr uint32_t kErrorWrite = 4;
 
 struct RunResult {
   bool is_done = false;

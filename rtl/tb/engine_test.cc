@@ -10,6 +10,7 @@
 
 #include "accel/tile/clock.h"
 #include "accel/tile/machine.h"
+#include "fault_test.h"
 #include "random_program.h"
 #include "tile_harness.h"
 #include "timing_test.h"
@@ -238,6 +239,7 @@ int main(int argc, char** argv) {
   const uint64_t programs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10;
   const uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
   uint64_t failed = lichen::rtl::CheckErrors() ? 0 : 1;
+  failed += lichen::rtl::CheckFaults() ? 0 : 1;
   failed += lichen::rtl::CheckTiming(lichen::rtl::BuiltDesign()) ? 0 : 1;
   lichen::rtl::Totals totals;
   for (uint64_t seed = first; seed < first + programs && failed < 1; ++seed) {

@@ -10,9 +10,11 @@ build=${BUILD_DIR:-$root/build/rtl}
 programs=${1:-30}
 jobs=${JOBS:-1}
 mkdir -p "$build"
-flags="-std=c++20 -O2 -I$root/src -I$root/rtl/tb"
-lib=$(ls "$root"/rtl/lib/*.sv)
-sources="$root/rtl/tile/tile_pkg.sv $(ls "$root"/rtl/tile/*.sv | grep -v tile_pkg) $lib"
+flags="-std=c++20 -O2 -I$root/src -I$root/rtl/tb -I$root/sw"
+props=$root/rtl/props
+lib="$(ls "$root"/rtl/lib/*.sv) $props/axi_address_props.sv $props/axi_write_data_props.sv $props/stream_props.sv $props/bind_lib.sv"
+sources="$root/rtl/tile/tile_pkg.sv $(ls "$root"/rtl/tile/*.sv | grep -v tile_pkg) $lib \
+  $props/tile_tokens_props.sv $props/tile_buffer_props.sv $props/bind_tile.sv"
 
 # verilate NAME TOP OPTIONS... FILES...: a test program from a top module.
 verilate() {
@@ -61,7 +63,8 @@ engine() {
     -GInputBufferWords="$7" -GWeightBufferWords="$8" -GParameterBufferWords="$9" -GMiddleBufferWords="${10}" \
     -GOutputBufferWords="${11}" -GDmaPorts="${12}" -GOperandBits="${13}" -GDmaFifoBeats=64 -GMaxBurstBeats=16 -MAKEFLAGS "OPT_FAST=-O2" -LDFLAGS "$host/host.a -lfmt" \
     -CFLAGS "$flags -DPIF=$2 -DPOF=$3 -DPOY=$4 -DPOX=$5 -DEPILOGUE_LANES=$6 -DINPUT_WORDS=$7 -DWEIGHT_WORDS=$8 -DPARAMETER_WORDS=$9 -DMIDDLE_WORDS=${10} -DOUTPUT_WORDS=${11} -DPORTS=${12} -DOPERAND_BITS=${13}" \
-    $sources "$root/rtl/tb/tile_harness.cc" "$root/rtl/tb/engine_test.cc" "$root/rtl/tb/timing_test.cc"
+    $sources "$root/rtl/tb/tile_harness.cc" "$root/rtl/tb/engine_test.cc" "$root/rtl/tb/timing_test.cc" \
+    "$root/rtl/tb/fault_test.cc" "$root/sw/driver.cc"
   printf '%s: ' "$name"
   "$build/$name/$name" "$programs"
 }

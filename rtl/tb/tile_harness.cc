@@ -5,6 +5,7 @@
 #include <cstring>
 #include <deque>
 #include <random>
+#include <utility>
 
 #include "Vtile_engine.h"
 #include "verilated.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr uint64_t kBeatBytes = 16;
 constexpr double kBudgetBytes = 64;
+constexpr uint64_t kSlaveError = 2;  // AXI's SLVERR
 
 // Up to 64 bits of Verilator's ports, which are integers or arrays of 32-bit words.
 template <class T>
@@ -55,10 +57,16 @@ struct Burst {
   uint64_t ready_cycle = 0;  // of the first beat
 };
 
+struct Answer {
+  uint64_t ready_cycle = 0;
+  bool is_error = false;
+};
+
 struct Port {
   std::deque<Burst> reads;
-  std::deque<Burst> writes;      // addresses whose data has not all come
-  std::deque<uint64_t> answers;  // cycles from which each may be given
+  std::deque<Burst> writes;     // addresses whose data has not all come
+  std::deque<Answer> answers;   // to writes
+  bool is_write_error = false;  // of the burst whose data comes
   int read_beat = 0;
   int write_beat = 0;
   bool is_r_shown = false;  // rvalid must stay
@@ -92,6 +100,10 @@ struct TileHarness::Impl {
   void Breach(const char* what) {
     if (++breaches < 10)
       std::fprintf(stderr, "cycle %llu: %s\n", static_cast<unsigned long long>(cycle), what);
+  }
+
+  bool IsFault(uint64_t address) const {
+    return address + kBeatBytes > model.fault_begin && address < model.fault_end;
   }
 
   void CheckBurst(uint64_t address, int beats) {
@@ -142,13 +154,13 @@ void TileHarness::Tick() {
         if (is_inside) std::memcpy(&data, memory_.data() + at + 8 * half, 8);
         Set(e.m_axi_rdata_i, 128 * p + 64 * half, 64, data);
       }
-      Set(e.m_axi_rresp_i, 2 * p, 2, is_inside ? 0 : 2);
+      Set(e.m_axi_rresp_i, 2 * p, 2, is_inside && !s.IsFault(at) ? 0 : kSlaveError);
       Set(e.m_axi_rlast_i, p, 1, port.read_beat + 1 == burst.beats);
     }
-    const bool answers = !port.answers.empty() && port.answers.front() <= s.cycle &&
+    const bool answers = !port.answers.empty() && port.answers.front().ready_cycle <= s.cycle &&
                          (port.is_b_shown || !s.Stalls());
     Set(e.m_axi_bvalid_i, p, 1, answers);
-    Set(e.m_axi_bresp_i, 2 * p, 2, 0);
+    Set(e.m_axi_bresp_i, 2 * p, 2, answers && port.answers.front().is_error ? kSlaveError : 0);
     if (answers) port.is_b_shown = true;
   }
   e.clk_i = 0;
@@ -186,6 +198,7 @@ void TileHarness::Tick() {
     if (w_valid && Get(e.m_axi_wready_i, p, 1)) {
       const Burst& burst = port.writes.front();
       const uint64_t at = burst.address + static_cast<uint64_t>(port.write_beat) * kBeatBytes;
+      port.is_write_error = port.is_write_error || s.IsFault(at);
       const uint64_t strobe = Get(e.m_axi_wstrb_o, 16 * p, 16);
       for (uint64_t b = 0; b < kBeatBytes; ++b) {
         if (!(strobe >> b & 1)) continue;
@@ -202,7 +215,7 @@ void TileHarness::Tick() {
       if (is_last) {
         port.write_beat = 0;
         port.writes.pop_front();
-        port.answers.push_back(s.cycle + latency);
+        port.answers.push_back({s.cycle + latency, std::exchange(port.is_write_error, false)});
       }
     }
     port.is_w_waiting = w_valid && !Get(e.m_axi_wready_i, p, 1);
@@ -268,12 +281,16 @@ void TileHarness::Write32(uint32_t register_address, uint32_t value) {
   e.s_axi_bready_i = 0;
 }
 
-void TileHarness::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
+bool TileHarness::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
+  if (address > memory_.size() || bytes.size() > memory_.size() - address) return false;
   std::copy_n(memory_.begin() + static_cast<int64_t>(address), bytes.size(), bytes.begin());
+  return true;
 }
 
-void TileHarness::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
+bool TileHarness::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
+  if (address > memory_.size() || bytes.size() > memory_.size() - address) return false;
   std::copy(bytes.begin(), bytes.end(), memory_.begin() + static_cast<int64_t>(address));
+  return true;
 }
 
 bool TileHarness::WaitForInterrupt() {

@@ -23,6 +23,9 @@ struct MemoryModel {
   int outstanding_bursts = 8;  // per port and direction
   int stall_percent = 0;       // of the cycles, for each handshake
   uint64_t seed = 1;
+  // Addresses [fault_begin, fault_end): reads and writes of a beat there are answered with SLVERR.
+  uint64_t fault_begin = 0;
+  uint64_t fault_end = 0;
 };
 
 class TileHarness : public Bus {
@@ -32,9 +35,11 @@ class TileHarness : public Bus {
 
   uint32_t Read32(uint32_t register_address) override;
   void Write32(uint32_t register_address, uint32_t value) override;
-  void ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
-  void WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
+  bool ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
+  bool WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
   bool WaitForInterrupt() override;
+  uint64_t memory_bytes() const override { return memory_.size(); }
+  uint64_t physical_address() const override { return 0; }
 
   // Sees every byte that the engine writes, and the cycle.
   void set_write_observer(std::function<void(uint64_t address, uint64_t cycle)> observer) {

@@ -1,5 +1,7 @@
 // Runs a program on the verilated engine: memory image in, memory image and cycles out.
 //
+// Usage: verify serve MEMORY_BYTES TIMEOUT_CYCLES FAULT_BEGIN FAULT_END
+//   serves the engine with ideal memory to another process, as a driver sees it (bus_server.h).
 // Usage: verify MEMORY_IN MEMORY_OUT LATENCY BYTES_PER_CYCLE OUTSTANDING STALL_PERCENT SEED TIMEOUT_CYCLES [BEGIN END]...
 // Prints one JSON object: cycles of the run as the engine counts them, and for each range [BEGIN, END) of memory
 // the cycle in which the engine last wrote there; the start pulse comes in cycle 0.
@@ -10,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "bus_protocol.h"
+#include "bus_server.h"
 #include "tile_harness.h"
 
 namespace {
@@ -27,9 +31,20 @@ std::vector<uint8_t> ReadAll(const char* path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+int Serve(char** argv) {
+  MemoryModel model;
+  model.fault_begin = std::strtoull(argv[2], nullptr, 10);
+  model.fault_end = std::strtoull(argv[3], nullptr, 10);
+  TileHarness harness(std::strtoull(argv[0], nullptr, 10), model);
+  harness.set_timeout_cycles(std::strtoull(argv[1], nullptr, 10));
+  const int status = ServeBus(harness, kBusDescriptor);
+  return harness.breaches() == 0 ? status : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 6 && std::string(argv[1]) == "serve") return Serve(argv + 2);
   if (argc < 9 || argc % 2 != 1) {
     std::fprintf(stderr, "verify: wrong number of arguments\n");
     return 2;

@@ -1,7 +1,8 @@
 // Pictures <-> `.lic` bitstreams with the integer engine: encoder, decoder, and the ideal size.
 //
-// Contract: pictures stream through by rows, so memory grows with the width. The bitstream and the
-// decoded picture depend on model, picture and options alone: not on threads or CPU target.
+// Contract: pictures stream through by rows, so memory grows with the width (but for an analysis
+// elsewhere). The bitstream and the decoded picture depend on model, picture and options alone: not on
+// threads or CPU target.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "base/tensor.h"
 #include "base/threads.h"
 #include "codec/container.h"
 #include "image/reader.h"
@@ -54,10 +56,17 @@ class Codec {
 // Done and total picture rows; called now and then from the coding thread.
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
+// The graph `analysis`, computed elsewhere (by an accelerator): its input, which is the padded picture,
+// to its output y, bit for bit.
+using AnalysisRun = std::function<Result<Tensor<int32_t>>(const Tensor<int32_t>& picture)>;
+
 struct EncodeOptions {
   int64_t latent_rows_per_segment = 0;  // 0: 8, or with a row context about 128
   bool measure_ideal = false;           // fill EncodeStats::ideal_bits
   Progress progress;
+  // If given, it takes the engine's place, and the picture is held whole. Error: what it gives has
+  // another shape than y, or values outside of y's range.
+  AnalysisRun analysis;
 };
 
 struct EncodeStats {

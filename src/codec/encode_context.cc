@@ -42,19 +42,23 @@ class ContextEncoder {
  private:
   Result<void> Start() {
     const Size2 padded = codec_.PaddedSize(parts_.info);
-    LICHEN_TRY(
-        analysis_,
-        RowPuller::Create(
-            codec_.analysis.compiled(), {.input_sizes = {padded}, .reference = padded},
-            [this](int64_t y, std::span<int32_t> row) { return parts_.input.ReadRow(y, row); },
-            parts_.threads));
+    if (parts_.analysis) {
+      LICHEN_TRY(given_, AnalyseElsewhere(parts_));
+    } else {
+      LICHEN_TRY(
+          analysis_,
+          RowPuller::Create(
+              codec_.analysis.compiled(), {.input_sizes = {padded}, .reference = padded},
+              [this](int64_t y, std::span<int32_t> row) { return parts_.input.ReadRow(y, row); },
+              parts_.threads));
+    }
     LICHEN_TRY(
         hyper_analysis_,
         RowPuller::Create(
             codec_.hyper->analysis.compiled(),
             {.input_sizes = {parts_.layout.latent_size()}, .reference = padded, .rows_per_step = 1},
             [this](int64_t y, std::span<int32_t> row) -> Result<void> {
-              LICHEN_TRY(const auto latents, analysis_->Row(y));
+              LICHEN_TRY(const auto latents, Latents(y));
               std::copy(latents.begin(), latents.end(), row.begin());
               hyper_next_ = y + 1;
               ForgetLatents();
@@ -71,8 +75,16 @@ class ContextEncoder {
     return {};
   }
 
+  // Row y of the latents.
+  Result<std::span<const int32_t>> Latents(int64_t y) {
+    if (analysis_) return analysis_->Row(y);
+    return std::span<const int32_t>(given_.view().Row(0, y), y_.size());
+  }
+
   // Rows of y that neither the hyper-analysis nor the context will ask for.
-  void ForgetLatents() { analysis_->Forget(std::min(hyper_next_, context_next_)); }
+  void ForgetLatents() {
+    if (analysis_) analysis_->Forget(std::min(hyper_next_, context_next_));
+  }
 
   Result<void> HyperRow(int64_t y, std::span<int32_t> row) {
     LICHEN_TRY_VOID(MakeHyperRows(y + 1));
@@ -97,7 +109,7 @@ class ContextEncoder {
     const RowRange rows = parts_.layout.LatentRows(segment);
     for (int64_t y = rows.begin; y < rows.end; ++y) {
       LICHEN_TRY(const auto parameters, hyper_synthesis_->Row(y));
-      LICHEN_TRY(const auto latents, analysis_->Row(y));
+      LICHEN_TRY(const auto latents, Latents(y));
       // Whatever is ready beside the row that is being coded.
       LICHEN_TRY_VOID(background_.Wait());
       if (y == rows.begin) LICHEN_TRY_VOID(StartContext(rows));
@@ -166,7 +178,8 @@ class ContextEncoder {
   const EncodeParts& parts_;
   const Codec::Impl& codec_;
   const size_t hyper_width_;
-  std::unique_ptr<RowPuller> analysis_;
+  std::unique_ptr<RowPuller> analysis_;  // null: given_ holds all latents
+  Tensor<int32_t> given_;
   std::unique_ptr<RowPuller> hyper_analysis_;
   std::unique_ptr<RowPuller> hyper_synthesis_;
   int64_t hyper_next_ = 0;             // rows of y that the hyper-analysis has read

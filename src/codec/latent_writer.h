@@ -19,7 +19,11 @@ struct EncodeParts {
   PictureSource& input;
   SegmentWriter& writer;
   const Threads& threads;
+  const AnalysisRun& analysis;  // or empty
 };
+
+// y from parts.analysis, for the whole picture.
+Result<Tensor<int32_t>> AnalyseElsewhere(const EncodeParts& parts);
 
 // Code all segments; give how many values of y are at the bounds of their range.
 Result<int64_t> EncodeFactorised(const EncodeParts& parts);

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "accel/tile/estimate.h"
+#include "accel/tile/ip_xact.h"
+#include "accel/tile/top_ports.h"
 #include "base/hash.h"
 #include "net/identity.h"
 
@@ -47,27 +49,6 @@ std::vector<Parameter> Parameters(const Design& d) {
           {"OperandBits", d.operand_bits}};
 }
 
-// AXI signals of a master port: name, width, whether the engine drives it, its value where the engine
-// has no such signal.
-struct AxiSignal {
-  const char* name;
-  int width;
-  bool is_output;
-  const char* constant;
-};
-constexpr AxiSignal kAxi[] = {
-    {"araddr", 40, true, nullptr},  {"arlen", 8, true, nullptr},    {"arvalid", 1, true, nullptr},
-    {"arready", 1, false, nullptr}, {"arsize", 3, true, "3'd4"},    {"arburst", 2, true, "2'd1"},
-    {"arprot", 3, true, "3'd0"},    {"arcache", 4, true, "4'd3"},   {"rdata", 128, false, nullptr},
-    {"rresp", 2, false, nullptr},   {"rlast", 1, false, nullptr},   {"rvalid", 1, false, nullptr},
-    {"rready", 1, true, nullptr},   {"awaddr", 40, true, nullptr},  {"awlen", 8, true, nullptr},
-    {"awvalid", 1, true, nullptr},  {"awready", 1, false, nullptr}, {"awsize", 3, true, "3'd4"},
-    {"awburst", 2, true, "2'd1"},   {"awprot", 3, true, "3'd0"},    {"awcache", 4, true, "4'd3"},
-    {"wdata", 128, true, nullptr},  {"wstrb", 16, true, nullptr},   {"wlast", 1, true, nullptr},
-    {"wvalid", 1, true, nullptr},   {"wready", 1, false, nullptr},  {"bresp", 2, false, nullptr},
-    {"bvalid", 1, false, nullptr},  {"bready", 1, true, nullptr},
-};
-
 std::string Range(int width) {
   return width == 1 ? std::string(8, ' ') : fmt::format("[{:>3}:0] ", width - 1);
 }
@@ -88,30 +69,23 @@ std::string Wrapper(const Plan& plan) {
        "  (* X_INTERFACE_PARAMETER = \"SENSITIVITY LEVEL_HIGH\" *)\n"
        "  (* X_INTERFACE_INFO = \"xilinx.com:signal:interrupt:1.0 interrupt INTERRUPT\" *)\n"
        "  output wire         irq,\n";
-  constexpr AxiSignal kLite[] = {
-      {"awaddr", 8, false, nullptr}, {"awvalid", 1, false, nullptr}, {"awready", 1, true, nullptr},
-      {"wdata", 32, false, nullptr}, {"wvalid", 1, false, nullptr},  {"wready", 1, true, nullptr},
-      {"bresp", 2, true, "2'd0"},    {"bvalid", 1, true, nullptr},   {"bready", 1, false, nullptr},
-      {"araddr", 8, false, nullptr}, {"arvalid", 1, false, nullptr}, {"arready", 1, true, nullptr},
-      {"rdata", 32, true, nullptr},  {"rresp", 2, true, "2'd0"},     {"rvalid", 1, true, nullptr},
-      {"rready", 1, false, nullptr}};
-  for (const AxiSignal& s : kLite) {
+  for (const AxiSignal& s : kLiteSignals) {
     v += fmt::format("  {} wire {}s_axi_{},\n", s.is_output ? "output" : "input ", Range(s.width),
                      s.name);
   }
   for (int64_t port = 0; port < d.dma_ports; ++port) {
-    for (const AxiSignal& s : kAxi) {
-      const bool is_last = port + 1 == d.dma_ports && &s == std::end(kAxi) - 1;
+    for (const AxiSignal& s : kAxiSignals) {
+      const bool is_last = port + 1 == d.dma_ports && &s == std::end(kAxiSignals) - 1;
       v += fmt::format("  {} wire {}m_axi_{}_{}{}\n", s.is_output ? "output" : "input ",
                        Range(s.width), port, s.name, is_last ? "" : ",");
     }
   }
   v += ");\n";
-  for (const AxiSignal& s : kLite) {
+  for (const AxiSignal& s : kLiteSignals) {
     if (s.constant) v += fmt::format("  assign s_axi_{} = {};\n", s.name, s.constant);
   }
   for (int64_t port = 0; port < d.dma_ports; ++port) {
-    for (const AxiSignal& s : kAxi) {
+    for (const AxiSignal& s : kAxiSignals) {
       if (s.constant) v += fmt::format("  assign m_axi_{}_{} = {};\n", port, s.name, s.constant);
     }
   }
@@ -122,11 +96,11 @@ std::string Wrapper(const Plan& plan) {
                      i + 1 < parameters.size() ? "," : "");
   }
   v += "  ) u_engine (\n    .clk_i(aclk),\n    .rst_ni(aresetn),\n    .interrupt_o(irq)";
-  for (const AxiSignal& s : kLite) {
+  for (const AxiSignal& s : kLiteSignals) {
     if (s.constant) continue;
     v += fmt::format(",\n    .s_axi_{}_{}(s_axi_{})", s.name, s.is_output ? "o" : "i", s.name);
   }
-  for (const AxiSignal& s : kAxi) {
+  for (const AxiSignal& s : kAxiSignals) {
     if (s.constant) continue;
     std::string ports;
     for (int64_t port = d.dma_ports; port-- > 0;) {
@@ -137,20 +111,51 @@ std::string Wrapper(const Plan& plan) {
   return v + "\n  );\nendmodule\n";
 }
 
-std::string FuseSocCore(const Plan& plan) {
+// Everything but the Tcl scripts. Targets: lint, sim (as `lichen verify` builds it), synth.
+std::string FuseSocCore(const Plan& plan, const std::vector<std::string>& host_files) {
   std::string core = "CAPI=2:\n" + Header(plan, "#");
-  core += "name: ::lichen_tile:0\ndescription: Lichen tile engine\nfilesets:\n  rtl:\n    files:\n";
-  for (const std::string& source : RtlSources())
-    core += fmt::format("      - {}: {{file_type: systemVerilogSource}}\n", source);
+  core += "name: ::lichen_tile:0\ndescription: Lichen tile engine\nfilesets:\n";
+  const auto set = [&](const char* name, const std::vector<std::string>& paths) {
+    core += fmt::format("  {}:\n    files:\n", name);
+    for (const std::string& path : paths) {
+      const char* type = path.ends_with(".sv")    ? "systemVerilogSource"
+                         : path.ends_with(".v")   ? "verilogSource"
+                         : path.ends_with(".vlt") ? "vlt"
+                         : path.ends_with(".xdc") ? "xdc"
+                         : path.ends_with(".h")   ? "cppSource, is_include_file: true"
+                                                  : "cppSource";
+      core += fmt::format("      - {}: {{file_type: {}}}\n", path, type);
+    }
+  };
+  std::vector<std::string> rtl = RtlSources();
+  rtl.push_back("rtl/tile_top.v");
+  set("rtl", rtl);
+  set("properties", PropertySources());
+  set("waivers", {"rtl/waivers.vlt"});
+  set("constraints", {"constraints/tile.xdc"});
+  for (const char* folder : {"tb", "sw"}) {
+    std::vector<std::string> paths;
+    for (const std::string& path : host_files) {
+      if (path.starts_with(fmt::format("{}/", folder))) paths.push_back(path);
+    }
+    set(folder, paths);
+  }
   core +=
-      "      - rtl/tile_top.v: {file_type: verilogSource}\n  constraints:\n    files:\n"
-      "      - constraints/tile.xdc: {file_type: xdc}\ntargets:\n  default:\n    filesets: [rtl]\n"
-      "    toplevel: tile_top\n  lint:\n    default_tool: verilator\n    filesets: [rtl]\n    "
-      "tools:\n"
-      "      verilator: {mode: lint-only}\n    toplevel: tile_top\n  synth:\n    default_tool: "
-      "vivado\n"
-      "    filesets: [rtl, constraints]\n    tools:\n";
-  core += fmt::format("      vivado: {{part: {}}}\n    toplevel: tile_top\n", plan.board.part);
+      "targets:\n  default:\n    filesets: [rtl]\n    toplevel: tile_top\n"
+      "  lint:\n    default_tool: verilator\n    filesets: [waivers, rtl]\n    tools:\n"
+      "      verilator: {mode: lint-only, verilator_options: [-Wall]}\n    toplevel: tile_top\n"
+      "  sim:\n    default_tool: verilator\n    filesets: [rtl, properties, tb]\n    tools:\n"
+      "      verilator:\n        mode: cc\n        verilator_options:\n";
+  std::vector<std::string> options = {"--assert", "-O3", "-Wno-fatal", "--prefix Vtile_engine"};
+  for (const std::string& parameter : EngineParameters(plan.design)) options.push_back(parameter);
+  options.push_back(fmt::format("-CFLAGS '-std=c++20 -O2 -DPORTS={}'", plan.design.dma_ports));
+  for (const std::string& option : options) core += fmt::format("          - \"{}\"\n", option);
+  core += fmt::format(
+      "    toplevel: tile_engine\n  synth:\n    default_tool: vivado\n"
+      "    filesets: [rtl, constraints]\n    tools:\n      vivado: {{part: {}}}\n"
+      "    parameters: [LICHEN_DSP48E2=true]\n    toplevel: tile_top\n"
+      "parameters:\n  LICHEN_DSP48E2: {{datatype: bool, paramtype: vlogdefine}}\n",
+      plan.board.part);
   return core;
 }
 
@@ -310,14 +315,27 @@ std::string Readme(const Plan& plan) {
                         e.layers[i].cycles, e.layers[i].bound);
   }
   text +=
-      "\n| folder | |\n| --- | --- |\n| `rtl/` | SystemVerilog; `tile_top.v` is the top |\n| "
-      "`image/` | "
-      "`constants.bin`: memory from address 0 (program, weights, parameters); `program.txt` |\n| "
-      "`tb/` | Verilator "
-      "testbench: `lichen verify` builds and runs it |\n| `sw/` | registers and layout of memory "
-      "for the driver |\n| "
-      "`tcl/`, `constraints/` | synthesis out of context, block designs for ZCU102 and KV260; "
-      "Vivado has not run them |\n| `tile.core` | FuseSoC |\n";
+      "\n| | |\n| --- | --- |\n"
+      "| `rtl/` | SystemVerilog; `tile_top.v` is the top, `props/` are assertions for simulation "
+      "|\n"
+      "| `image/` | `constants.bin`: memory from address 0 (program, weights, parameters); "
+      "`program.txt` |\n"
+      "| `tb/` | Verilator testbench: `lichen verify` builds and runs it |\n"
+      "| `sw/` | driver: registers, layout of memory, `run_engine.cc` for raw tensors, on a board "
+      "or on the simulation that `lichen verify` leaves at `build/verify`; not run on a board |\n"
+      "| `component.xml` | IP-XACT (IEEE 1685-2009): interfaces, registers, ports, files; for "
+      "Vivado's IP catalogue, add this folder to `ip_repo_paths` |\n"
+      "| `tcl/`, `constraints/` | synthesis out of context, block designs for ZCU102 and KV260 |\n"
+      "| `tile.core` | FuseSoC: targets `lint`, `sim`, `synth` |\n"
+      "| `plan.plan` | the plan that all of it comes from; `manifest.json`: SHA-256 of every file "
+      "|\n"
+      "\nVivado and FuseSoC have run none of this.\n";
+  if (plan.graph == "analysis") {
+    text +=
+        "\nLichen's `build/sw/encode_on_engine --bundle . --uio /dev/uio0 --udmabuf /dev/udmabuf0 "
+        "IN.png OUT.lic` encodes a picture with this engine, with `--simulate` instead of the "
+        "devices on its simulation.\n";
+  }
   return text;
 }
 
@@ -333,10 +351,18 @@ std::vector<std::string> EngineParameters(const Design& design) {
   return list;
 }
 
+std::vector<std::string> PropertySources() {
+  std::vector<std::string> sources;
+  for (const SourceFile& file : kSources) {
+    if (file.path.starts_with("props/")) sources.push_back(fmt::format("rtl/{}", file.path));
+  }
+  return sources;
+}
+
 std::vector<std::string> RtlSources() {
   std::vector<std::string> sources;
   for (const SourceFile& file : kSources) {
-    if (!file.path.ends_with(".sv")) continue;
+    if (!file.path.ends_with(".sv") || file.path.starts_with("props/")) continue;
     const std::string path = fmt::format("rtl/{}", file.path);
     if (file.path.ends_with("_pkg.sv")) {
       sources.insert(sources.begin(), path);
@@ -353,7 +379,11 @@ std::vector<BundleFile> EmitRtl(const Plan& plan) {
     std::string path = fmt::format("rtl/{}", file.path);
     if (file.path.starts_with("tb/")) path = file.path;
     if (file.path.starts_with("../")) path = file.path.substr(3);
-    if (file.path == "tb/bus.h") files.push_back({"sw/bus.h", Bytes(file.text)});
+    // What both sides of a bus share, host and testbench.
+    if (file.path.starts_with("tb/bus") && file.path.ends_with(".h") &&
+        file.path != "tb/bus_server.h") {
+      files.push_back({fmt::format("sw/{}", file.path.substr(3)), Bytes(file.text)});
+    }
     files.push_back({path, Bytes(file.text)});
   }
   std::string program;
@@ -362,7 +392,14 @@ std::vector<BundleFile> EmitRtl(const Plan& plan) {
   files.push_back({"image/constants.bin", plan.constants});
   files.push_back({"image/program.txt", Bytes(program)});
   files.push_back({"sw/design.h", Bytes(DesignHeader(plan))});
-  files.push_back({"tile.core", Bytes(FuseSocCore(plan))});
+  files.push_back({"component.xml", Bytes(IpXact(plan, Header(plan, "")))});
+  std::vector<std::string> host_files;
+  for (const BundleFile& file : files) {
+    if (file.path.starts_with("tb/") || file.path.starts_with("sw/")) {
+      host_files.push_back(file.path);
+    }
+  }
+  files.push_back({"tile.core", Bytes(FuseSocCore(plan, host_files))});
   files.push_back({"constraints/tile.xdc", Bytes(Constraints(plan))});
   files.push_back({"tcl/synth_ooc.tcl", Bytes(SynthesisTcl(plan))});
   for (const auto& [board, part, board_part] :

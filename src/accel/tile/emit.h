@@ -27,7 +27,9 @@ BundleFile MakeManifest(const std::vector<BundleFile>& files);
 
 // `-GName=value` for Verilator, in the order of tile_engine's parameters.
 std::vector<std::string> EngineParameters(const Design& design);
-// SystemVerilog sources of the bundle, packages first.
+// SystemVerilog sources of the engine in the bundle, packages first.
 std::vector<std::string> RtlSources();
+// Properties for simulation, which bind themselves to the engine.
+std::vector<std::string> PropertySources();
 
 }  // namespace lichen::tile
