@@ -48,10 +48,33 @@ verilate_library gdn_divider $lib
 verilate arithmetic_test requantiser -CFLAGS "$flags -I$build/gdn_divider" $lib "$root/rtl/tb/arithmetic_test.cc" \
   "$build/gdn_divider/Vgdn_divider__ALL.a"
 "$build/arithmetic_test/arithmetic_test"
-verilate_library axi_write_dma -GMaxBurstBeats=256 $lib
-verilate dma_test axi_read_dma -GMaxBurstBeats=256 -GFifoBeats=512 -CFLAGS "$flags -I$build/axi_write_dma" $lib \
-  "$root/rtl/tb/dma_test.cc" "$build/axi_write_dma/Vaxi_write_dma__ALL.a"
-"$build/dma_test/dma_test"
+
+dma_test() {
+  verilate_library axi_write_dma -GMaxBurstBeats=256 $lib
+  verilate dma_test axi_read_dma -GMaxBurstBeats=256 -GFifoBeats=512 -CFLAGS "$flags -I$build/axi_write_dma" $lib \
+    "$root/rtl/tb/dma_test.cc" "$build/axi_write_dma/Vaxi_write_dma__ALL.a"
+  "$build/dma_test/dma_test"
+}
+dma_test
+
+# breach PROPERTY FILE RIGHT WRONG: a fault planted in a file of lib/ must end at a property.
+breach() (
+  build="$build/breach_$1"
+  rm -rf "$build"
+  mkdir -p "$build"
+  sed "s/$3/$4/" "$root/rtl/lib/$2" >"$build/$2"
+  ! cmp -s "$root/rtl/lib/$2" "$build/$2" || { echo "FAILED: $2 holds no '$3'"; exit 1; }
+  lib=$(for file in $lib; do [ "$file" = "$root/rtl/lib/$2" ] && echo "$build/$2" || echo "$file"; done)
+  if dma_test >"$build/out" 2>&1 || ! grep -q "Assertion failed in .*$1" "$build/out"; then
+    echo "FAILED: $1 does not find the fault of $2"
+    tail -5 "$build/out"
+    exit 1
+  fi
+  echo "passed: $1 finds a fault of $2"
+)
+breach burst_stays_in_4_kib axi_read_dma.sv "9'd256 - " "9'd257 - "
+breach data_keeps_its_value axi_write_dma.sv "if (take) begin" "if (beat_valid_i) begin"
+breach no_underflow stream_fifo.sv "write_q != read_q" "1'b1"
 
 # engine NAME PIF POF POY POX E INPUT WEIGHT PARAMETER MIDDLE OUTPUT PORTS BITS: a design, and
 # random programs on it.
