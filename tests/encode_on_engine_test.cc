@@ -36,8 +36,8 @@ output_buffer_words = 1024
 class EncodeOnEngine : public testing::Test {
  protected:
   int Run(const std::string& line) {
-    const int status =
-        std::system(fmt::format("cd {} && {{ {}; }} >out.txt 2>err.txt", folder_.string(), line).c_str());
+    const int status = std::system(
+        fmt::format("cd {} && {{ {}; }} >out.txt 2>err.txt", folder_.string(), line).c_str());
     return WEXITSTATUS(status);
   }
   int Lichen(const std::string& arguments) {

@@ -17,8 +17,8 @@ using testing::HasSubstr;
 class IpXact : public testing::Test {
  protected:
   int Run(const std::string& line) {
-    return WEXITSTATUS(
-        std::system(fmt::format("cd {} && {{ {}; }} >out.txt 2>err.txt", folder_.string(), line).c_str()));
+    return WEXITSTATUS(std::system(
+        fmt::format("cd {} && {{ {}; }} >out.txt 2>err.txt", folder_.string(), line).c_str()));
   }
   std::string Read(const std::string& name) const {
     const auto bytes = ReadFile(folder_ / name);
