@@ -64,7 +64,7 @@ class Maker {
 
   tile::ChannelRecord Record() {
     const auto multiplier = static_cast<int32_t>(Between(0, (1 << 18) - 1)) - (1 << 17);
-    return {.bias = static_cast<int64_t>(random_() % (uint64_t{1} << 47)) - (int64_t{1} << 46) >>
+    return {.bias = (static_cast<int64_t>(random_() % (uint64_t{1} << 47)) - (int64_t{1} << 46)) >>
                     Between(0, 40),
             .multiplier = multiplier,
             .pre_shift = static_cast<uint8_t>(Between(0, 40))};

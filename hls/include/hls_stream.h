@@ -1,0 +1,111 @@
+// Stand-in for Vitis HLS's hls_stream.h, for C simulation where Vitis is not there.
+//
+// Contract: first in, first out, of any length (as in Vitis's C simulation, DEPTH counts in hardware alone), one
+// writer and one reader. read() waits for an element where processes run side by side (hls::simulation::Run(), which
+// Vitis HLS does not have); a read for which no process is left to write ends the program with exit code 1 and names
+// the stream.
+#pragma once
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace hls {
+namespace simulation {
+
+// All streams share one lock: elements are few.
+struct State {
+  std::mutex mutex;
+  int running = 1;  // processes that do not wait for an element
+  int waiting = 0;
+  const char* last_name = "";  // of the stream that was waited for last
+
+  void StopWhereAllWait() const {
+    if (running > 0 || waiting == 0) return;
+    std::fprintf(stderr, "stream %s is read while empty, and nothing is left to write it\n",
+                 last_name);
+    std::_Exit(1);
+  }
+};
+inline State& Shared() {
+  static State state;
+  return state;
+}
+
+// Runs the processes side by side until all are done.
+inline void Run(std::initializer_list<std::function<void()>> processes) {
+  State& state = Shared();
+  // This thread counts too until it only waits for them.
+  state.running += static_cast<int>(processes.size());
+  std::vector<std::thread> threads;
+  for (const std::function<void()>& process : processes) {
+    threads.emplace_back([&state, &process] {
+      process();
+      const std::lock_guard<std::mutex> lock(state.mutex);
+      --state.running;
+      state.StopWhereAllWait();
+    });
+  }
+  {
+    const std::lock_guard<std::mutex> lock(state.mutex);
+    --state.running;
+    state.StopWhereAllWait();
+  }
+  for (std::thread& thread : threads) thread.join();
+  state.running = 1;
+}
+
+}  // namespace simulation
+
+template <class T, int DEPTH = 0>
+class stream {
+ public:
+  explicit stream(const char* name = "unnamed") : name_(name) {}
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+
+  bool empty() const {
+    const std::lock_guard<std::mutex> lock(simulation::Shared().mutex);
+    return elements_.empty();
+  }
+  void write(const T& element) {
+    simulation::State& state = simulation::Shared();
+    const std::lock_guard<std::mutex> lock(state.mutex);
+    elements_.push_back(element);
+    if (!is_waited_for_) return;
+    is_waited_for_ = false;
+    --state.waiting;
+    ++state.running;
+    written_.notify_one();
+  }
+  T read() {
+    simulation::State& state = simulation::Shared();
+    std::unique_lock<std::mutex> lock(state.mutex);
+    if (elements_.empty()) {
+      --state.running;
+      ++state.waiting;
+      state.last_name = name_;
+      is_waited_for_ = true;
+      state.StopWhereAllWait();
+      written_.wait(lock, [this] { return !elements_.empty(); });
+    }
+    const T element = elements_.front();
+    elements_.pop_front();
+    return element;
+  }
+  void read(T& element) { element = read(); }
+
+ private:
+  const char* name_;
+  std::deque<T> elements_;
+  std::condition_variable written_;
+  bool is_waited_for_ = false;
+};
+
+}  // namespace hls
