@@ -23,51 +23,65 @@ Result<void> RunShell(const std::string& line, const fs::path& log, std::string_
               text.substr(text.size() - std::min(text.size(), kShown)));
 }
 
-Result<void> CheckManifest(const fs::path& folder, bool is_edited) {
+Result<std::vector<std::string>> CheckManifest(const fs::path& folder, bool is_edited) {
   const fs::path path = folder / accel::kManifestName;
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, 1 << 22));
   const auto manifest = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
   if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) {
     return Fail("{}: is damaged; emit the bundle again", path.string());
   }
-  if (is_edited) return {};
+  std::vector<std::string> names;
   for (const auto& [name, hash] : manifest["files"].items()) {
     const fs::path relative(name);
     if (relative.is_absolute() || name.find("..") != name.npos) {
       return Fail("{}: names a file outside of the bundle", path.string());
     }
+    names.push_back(name);
+    if (is_edited) continue;
     LICHEN_TRY(const std::vector<uint8_t> content, ReadFile(folder / relative));
     if (!hash.is_string() || accel::HashOf(content) != hash.get<std::string>()) {
       return Fail("{}: was edited; emit the bundle again, or verify it as it is with --edited",
                   (folder / relative).string());
     }
   }
-  return {};
+  return names;
 }
 
-Result<uint64_t> WriteBundle(const fs::path& folder, std::vector<accel::BundleFile>& files) {
+Result<Exit> WriteBundle(const std::string& plan, const std::string& folder,
+                         std::vector<accel::BundleFile> files, const CommonOptions& common) {
+  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(plan));
+  files.push_back({accel::kPlanName, std::move(bytes)});
   files.push_back(accel::MakeManifest(files));
   uint64_t total = 0;
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
   for (const accel::BundleFile& file : files) {
     total += file.bytes.size();
+    names.push_back(file.path);
     // A file that is as it was keeps its time, so that nothing is built again for its sake.
-    const fs::path path = folder / file.path;
+    const fs::path path = fs::path(folder) / file.path;
     if (const auto old = ReadFile(path); old && *old == file.bytes) continue;
     LICHEN_TRY_VOID(WriteFile(path, std::span<const uint8_t>(file.bytes)));
   }
-  return total;
+  if (common.json) {
+    PrintJson({{"output", folder}, {"files", names}, {"bytes", total}});
+  } else {
+    PrintText(common, "{}: {} files, {} bytes\n", folder, files.size(), total);
+  }
+  return Exit::kDone;
 }
 
 Result<void> BuildWithVerilator(const fs::path& folder, const std::string& top,
                                 const std::vector<std::string>& parameters,
-                                const std::vector<std::string>& sources) {
+                                const std::vector<std::string>& sources,
+                                const std::string& compiler_flags) {
   if (std::system("command -v verilator >/dev/null 2>&1") != 0) {
     return Fail("verilator is not installed (Debian: apt-get install verilator)");
   }
   const std::string line = fmt::format(
       "cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal --top-module {} --prefix "
-      "V{} -Mdir build -o verify {} -MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2' {}",
-      ShellQuoted(folder.string()), top, top, fmt::join(parameters, " "), fmt::join(sources, " "));
+      "V{} -Mdir build -o verify {} -MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2 {}' {}",
+      ShellQuoted(folder.string()), top, top, fmt::join(parameters, " "), compiler_flags,
+      fmt::join(sources, " "));
   std::error_code error;
   fs::create_directories(folder / "build", error);
   return RunShell(line, folder / "build/verilator.log", "building the RTL with Verilator");

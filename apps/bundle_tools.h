@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "accel/common/bundle.h"
+#include "apps/command.h"
 #include "base/result.h"
 
 namespace lichen {
@@ -15,16 +16,17 @@ namespace lichen {
 Result<void> RunShell(const std::string& line, const std::filesystem::path& log,
                       std::string_view what);
 
-// Every file must be as it was emitted, unless `is_edited`.
-Result<void> CheckManifest(const std::filesystem::path& folder, bool is_edited);
+// The files of a bundle, by its manifest. Every one must be as it was emitted, unless `is_edited`.
+Result<std::vector<std::string>> CheckManifest(const std::filesystem::path& folder, bool is_edited);
 
-// Writes the files and their manifest; gives the sum of their sizes.
-Result<uint64_t> WriteBundle(const std::filesystem::path& folder,
-                             std::vector<accel::BundleFile>& files);
+// Writes the files, the plan file and their manifest, and says so.
+Result<Exit> WriteBundle(const std::string& plan, const std::string& folder,
+                         std::vector<accel::BundleFile> files, const CommonOptions& common);
 
 // Builds `folder`/build/verify of these sources. Error: Verilator is missing or refuses.
 Result<void> BuildWithVerilator(const std::filesystem::path& folder, const std::string& top,
                                 const std::vector<std::string>& parameters,
-                                const std::vector<std::string>& sources);
+                                const std::vector<std::string>& sources,
+                                const std::string& compiler_flags = "");
 
 }  // namespace lichen

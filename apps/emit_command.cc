@@ -1,14 +1,18 @@
 // lichen emit: a plan -> a folder with everything to simulate and build its engine.
+#include <algorithm>
+#include <iterator>
+
 #include "accel/common/plan_container.h"
 #include "accel/tile/emit.h"
+#include "accel/tile/emit_hls.h"
+#include "apps/bundle_run.h"
+#include "apps/bundle_tools.h"
 #include "apps/command.h"
 #include "apps/fusion_family.h"
-#include "base/files.h"
+#include "apps/progress_line.h"
 
 namespace lichen {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Options {
   std::string plan;
@@ -16,44 +20,54 @@ struct Options {
   std::string target = "rtl";
 };
 
+void Append(std::vector<tile::BundleFile> more, std::vector<tile::BundleFile>& files) {
+  std::ranges::move(more, std::back_inserter(files));
+}
+
+// Vectors of a rendered picture.
+Result<std::vector<tile::BundleFile>> Vectors(tile::Plan given, const CommonOptions& common) {
+  ProgressLine progress("computing the vectors");
+  LICHEN_TRY(const tile::Plan plan, KeepTensors(std::move(given)));
+  const Threads threads(common.threads);
+  LICHEN_TRY(const BundleRun bundle, RunForBundle(plan, "", 0, threads));
+  return tile::HlsVectors(plan, bundle.memory, bundle.outputs);
+}
+
 Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
-  if (o.target != "rtl") return FailUsage("--target {}: there is rtl", o.target);
+  if (o.target != "rtl" && o.target != "hls" && o.target != "all") {
+    return FailUsage("--target {}: there are rtl, hls and all", o.target);
+  }
   LICHEN_TRY(const std::string family, accel::PlanFamily(o.plan));
-  if (family == "fusion") return EmitFusion(o.plan, o.output, common);
-  LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(o.plan));
+  if (family == "fusion") {
+    if (o.target != "rtl") return FailUsage("--target {}: the fusion machine has rtl", o.target);
+    return EmitFusion(o.plan, o.output, common);
+  }
+  LICHEN_TRY(tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
-  std::vector<tile::BundleFile> files = tile::EmitRtl(plan);
-  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(o.plan));
-  files.push_back({tile::kPlanName, std::move(bytes)});
-  files.push_back(tile::MakeManifest(files));
-  uint64_t total = 0;
-  for (const tile::BundleFile& file : files) {
-    LICHEN_TRY_VOID(
-        WriteFile(fs::path(o.output) / file.path, std::span<const uint8_t>(file.bytes)));
-    total += file.bytes.size();
+  std::vector<tile::BundleFile> files;
+  if (o.target != "hls") Append(tile::EmitRtl(plan), files);
+  if (o.target != "rtl") {
+    Append(tile::EmitHls(plan), files);
+    LICHEN_TRY(std::vector<tile::BundleFile> vectors, Vectors(std::move(plan), common));
+    Append(std::move(vectors), files);
   }
-  if (common.json) {
-    nlohmann::ordered_json names = nlohmann::ordered_json::array();
-    for (const tile::BundleFile& file : files) names.push_back(file.path);
-    PrintJson({{"output", o.output}, {"files", names}, {"bytes", total}});
-  } else {
-    PrintText(common, "{}: {} files, {} bytes\n", o.output, files.size(), total);
-  }
-  return Exit::kDone;
+  return WriteBundle(o.plan, o.output, std::move(files), common);
 }
 
 }  // namespace
 
 void AddEmitCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "emit", "Write the engine of a plan: RTL, memory image, testbench, scripts",
-      [options](const CommonOptions& common) { return RunEmit(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "emit",
+                 "Write the engine of a plan: RTL or HLS, memory image, testbench, scripts",
+                 [options](const CommonOptions& common) { return RunEmit(*options, common); });
   command->add_option("PLAN", options->plan, "What `lichen compile` wrote")->required();
   command->add_option("-o,--output", options->output, "The folder to write")
       ->type_name("DIR")
       ->required();
-  command->add_option("--target", options->target, "rtl")->capture_default_str();
+  command->add_option("--target", options->target, "rtl, hls (C++ for Vitis HLS) or all")
+      ->capture_default_str();
 }
 
 }  // namespace lichen

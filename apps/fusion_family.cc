@@ -315,23 +315,12 @@ Result<Exit> EmitFusion(const std::string& path, const std::string& output,
                         const CommonOptions& common) {
   LICHEN_TRY(const fusion::Plan plan, fusion::LoadPlan(path));
   LICHEN_TRY_VOID(InPlace(path, fusion::Verify(plan)));
-  std::vector<accel::BundleFile> files = fusion::EmitRtl(plan);
-  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(path));
-  files.push_back({accel::kPlanName, std::move(bytes)});
-  LICHEN_TRY(const uint64_t total, WriteBundle(output, files));
-  if (common.json) {
-    nlohmann::ordered_json names = nlohmann::ordered_json::array();
-    for (const accel::BundleFile& file : files) names.push_back(file.path);
-    PrintJson({{"output", output}, {"files", names}, {"bytes", total}});
-  } else {
-    PrintText(common, "{}: {} files, {} bytes\n", output, files.size(), total);
-  }
-  return Exit::kDone;
+  return WriteBundle(path, output, fusion::EmitRtl(plan), common);
 }
 
 Result<Exit> VerifyFusion(const FusionVerifyOptions& o, const CommonOptions& common) {
   const fs::path folder = o.bundle;
-  LICHEN_TRY_VOID(CheckManifest(folder, o.is_edited));
+  LICHEN_TRY([[maybe_unused]] const auto files, CheckManifest(folder, o.is_edited));
   LICHEN_TRY(const fusion::Plan plan, fusion::LoadPlan(folder / accel::kPlanName));
   LICHEN_TRY_VOID(fusion::Verify(plan));
   LICHEN_TRY(accel::AxiTiming timing, TimingOf(o.memory, plan));

@@ -1,4 +1,4 @@
-// lichen verify: builds a bundle's RTL with Verilator, runs its network and compares every layer.
+// lichen verify: builds a bundle's RTL with Verilator and its HLS with g++, runs its network and compares every layer.
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -6,17 +6,17 @@
 
 #include "accel/common/plan_container.h"
 #include "accel/tile/emit.h"
+#include "accel/tile/emit_hls.h"
 #include "accel/tile/simulate.h"
+#include "apps/bundle_run.h"
+#include "apps/bundle_tools.h"
 #include "apps/command.h"
 #include "apps/fusion_family.h"
 #include "apps/progress_line.h"
+#include "apps/verify_hls.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/shell_quote.h"
-#include "engine/run_model.h"
-#include "flow/model_input.h"
-#include "image/reader.h"
-#include "image/synthetic.h"
 #include "report/table.h"
 
 namespace lichen {
@@ -32,64 +32,36 @@ struct Options {
   std::string memory = "ideal";
 };
 
-// Runs a shell line; its output goes to `log`.
-Result<void> Shell(const std::string& line, const fs::path& log, std::string_view what) {
-  const int status =
-      std::system(fmt::format("{{ {}; }} >{} 2>&1", line, ShellQuoted(log.string())).c_str());
-  if (status == 0) return {};
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(log, uint64_t{1} << 26));
-  const std::string text(bytes.begin(), bytes.end());
-  return Fail("{} failed; the end of {}:\n{}", what, log.string(),
-              text.substr(text.size() - std::min<size_t>(text.size(), 1500)));
-}
+// What a bundle holds.
+struct Targets {
+  bool has_rtl = false;
+  bool has_hls = false;
+};
 
-// Every file must be as it was emitted, unless `is_edited`.
-Result<void> CheckManifest(const fs::path& folder, bool is_edited) {
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(folder / tile::kManifestName, 1 << 22));
-  const auto manifest = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-  if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) {
-    return Fail("{}: is damaged; emit the bundle again", (folder / tile::kManifestName).string());
+Result<Targets> TargetsOf(const fs::path& folder, const std::vector<std::string>& files) {
+  const Targets targets{.has_rtl = std::ranges::count(files, "rtl/tile_top.v") > 0,
+                        .has_hls = std::ranges::count(files, tile::kHlsDesignName) > 0};
+  if (!targets.has_rtl && !targets.has_hls) {
+    return Fail("{}: holds neither RTL nor HLS", folder.string());
   }
-  if (is_edited) return {};
-  for (const auto& [name, hash] : manifest["files"].items()) {
-    const fs::path relative(name);
-    if (relative.is_absolute() || name.find("..") != name.npos) {
-      return Fail("{}: names a file outside of the bundle", folder.string());
-    }
-    LICHEN_TRY(const std::vector<uint8_t> content, ReadFile(folder / relative));
-    Sha256 sha;
-    sha.Update(std::span<const uint8_t>(content));
-    if (!hash.is_string() || ToHex(sha.Finish()) != hash.get<std::string>()) {
-      return Fail("{}: was edited; emit the bundle again, or verify it as it is with --edited",
-                  (folder / relative).string());
-    }
-  }
-  return {};
+  return targets;
 }
 
 Result<void> BuildModel(const fs::path& folder, const tile::Design& design) {
-  if (std::system("command -v verilator >/dev/null 2>&1") != 0) {
-    return Fail("verilator is not installed (Debian: apt-get install verilator)");
+  std::vector<std::string> sources = tile::RtlSources();
+  for (std::string& source : tile::PropertySources()) sources.push_back(std::move(source));
+  for (const char* source : {"tb/bus_server.cc", "tb/tile_harness.cc", "tb/verify_main.cc"}) {
+    sources.push_back(source);
   }
-  std::string line =
-      fmt::format("cd {} && verilator --cc --exe --build -j 2 --assert -O3 -Wno-fatal ",
-                  ShellQuoted(folder.string()));
-  line += "--top-module tile_engine --prefix Vtile_engine -Mdir build -o verify ";
-  for (const std::string& p : tile::EngineParameters(design)) line += p + " ";
-  line +=
-      fmt::format("-MAKEFLAGS OPT_FAST=-O2 -CFLAGS '-std=c++20 -O2 -DPORTS={}' ", design.dma_ports);
-  for (const std::string& source : tile::RtlSources()) line += source + " ";
-  for (const std::string& source : tile::PropertySources()) line += source + " ";
-  line += "tb/bus_server.cc tb/tile_harness.cc tb/verify_main.cc";
-  std::error_code error;
-  fs::create_directories(folder / "build", error);
-  return Shell(line, folder / "build/verilator.log", "building the RTL with Verilator");
+  return BuildWithVerilator(folder, "tile_engine", tile::EngineParameters(design), sources,
+                            fmt::format("-DPORTS={}", design.dma_ports));
 }
 
 struct LayerResult {
   std::string name;
+  std::string target;
   bool is_equal = false;
-  int64_t rtl_cycles = 0;
+  int64_t rtl_cycles = 0;  // of the RTL alone, as what follows
   int64_t simulated_cycles = 0;
 };
 
@@ -100,26 +72,11 @@ struct Outcome {
   bool is_equal = true;
 };
 
-Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Threads& threads) {
+Result<Outcome> RunOnRtl(const Options& o, const tile::Plan& plan, const BundleRun& bundle) {
   const fs::path folder = o.bundle;
-  Image picture;
-  if (o.images.empty()) {
-    picture = RenderTestPicture(plan.picture.h, plan.picture.w, o.seed + 1);
-  } else {
-    LICHEN_TRY(picture, ReadImage(o.images[0]));
-    if (picture.info.height != plan.picture.h || picture.info.width != plan.picture.w) {
-      return Fail("{}: is {}x{}, the bundle is for {}x{}", o.images[0], picture.info.height,
-                  picture.info.width, plan.picture.h, plan.picture.w);
-    }
-  }
-  LICHEN_TRY(Tensor<int32_t> input, PictureInput(plan.net, picture));
-  LICHEN_TRY(const ModelRun<int32_t> run, RunModel(plan.net, std::move(input), {}, threads));
-  const Tensor<int32_t>* first = run.Find(plan.input().name);
-  if (!first) return Fail("the engine gives no tensor {}", plan.input().name);
-  LICHEN_TRY(const std::vector<uint8_t> memory, tile::MakeMemory(plan, *first));
   const fs::path in = folder / "build/memory_in.bin";
   const fs::path out = folder / "build/memory_out.bin";
-  LICHEN_TRY_VOID(WriteFile(in, std::span<const uint8_t>(memory)));
+  LICHEN_TRY_VOID(WriteFile(in, std::span<const uint8_t>(bundle.memory)));
   const tile::MemoryTiming timing =
       o.memory == "ideal" ? tile::IdealMemory() : tile::BoardMemory(plan.board, plan.design);
   LICHEN_TRY(const tile::Trace trace, tile::SimulateTime(plan, timing));
@@ -134,7 +91,7 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
     line += fmt::format(" {} {}", t.address_bytes, t.address_bytes + t.height * t.row_stride_bytes);
   }
   const fs::path log = folder / "build/run.log";
-  LICHEN_TRY_VOID(Shell(line, log, "running the RTL"));
+  LICHEN_TRY_VOID(RunShell(line, log, "running the RTL"));
   LICHEN_TRY(const std::vector<uint8_t> text, ReadFile(log, 1 << 20));
   const auto brace = std::find(text.begin(), text.end(), uint8_t{'{'});
   const auto json = nlohmann::json::parse(brace, text.end(), nullptr, false);
@@ -153,12 +110,10 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
     simulated += trace.layers[i].cycles;
     // Who writes a part of a tensor is counted with the next layer: the RTL shows the whole's end.
     if (!plan.layers[i].is_last_writer) continue;
-    const Tensor<int32_t>* expected = run.Find(plan.tensors[plan.layers[i].output].name);
-    const Tensor<int32_t> got = tile::ReadTensor(plan.tensors[plan.layers[i].output], after);
     const int64_t end = json["last_writes"][i];
     LayerResult layer{.name = plan.layers[i].layer.name,
-                      .is_equal = expected && expected->shape() == got.shape() &&
-                                  std::ranges::equal(expected->span(), got.span()),
+                      .target = "rtl",
+                      .is_equal = bundle.IsEqual(plan, i, after),
                       .rtl_cycles = end - before,
                       .simulated_cycles = simulated};
     before = end;
@@ -169,57 +124,100 @@ Result<Outcome> RunModelOnRtl(const Options& o, const tile::Plan& plan, const Th
   return outcome;
 }
 
+// The HLS part's layers behind those of the RTL.
+Result<void> AddHls(const Options& o, const tile::Plan& plan, const BundleRun& bundle,
+                    Outcome& outcome) {
+  LICHEN_TRY(const std::vector<bool> equal, VerifyHls(o.bundle, plan, bundle));
+  for (size_t i = 0; i < equal.size(); ++i) {
+    outcome.layers.push_back(
+        {.name = plan.layers[i].layer.name, .target = "hls", .is_equal = equal[i]});
+    outcome.is_equal = outcome.is_equal && equal[i];
+  }
+  return {};
+}
+
+void PrintOutcome(const Options& o, const Targets& targets, const Outcome& outcome) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerResult& layer : outcome.layers) {
+    nlohmann::ordered_json entry = {
+        {"name", layer.name}, {"target", layer.target}, {"equal", layer.is_equal}};
+    if (layer.target == "rtl") {
+      entry["cycles_rtl"] = layer.rtl_cycles;
+      entry["cycles_sim"] = layer.simulated_cycles;
+    }
+    layers.push_back(std::move(entry));
+  }
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
+  if (targets.has_rtl) names.push_back("rtl");
+  if (targets.has_hls) names.push_back("hls");
+  nlohmann::ordered_json json = {
+      {"targets", names}, {"layers", layers}, {"equal", outcome.is_equal}};
+  if (targets.has_rtl) {
+    json["cycles_rtl"] = outcome.rtl_cycles;
+    json["cycles_sim"] = outcome.simulated_cycles;
+    json["memory"] = o.memory;
+  }
+  json["seed"] = o.seed;
+  PrintJson(json);
+}
+
+void PrintTables(const CommonOptions& common, const Targets& targets, const Outcome& outcome) {
+  Table rtl{.header = {"layer", "equal", "cycles RTL", "cycles simulated", "difference"},
+            .rows = {}};
+  Table hls{.header = {"layer", "equal in C simulation of the HLS"}, .rows = {}};
+  for (const LayerResult& layer : outcome.layers) {
+    const std::string equal = layer.is_equal ? "yes" : "NO";
+    if (layer.target == "hls") {
+      hls.rows.push_back({layer.name, equal});
+      continue;
+    }
+    rtl.rows.push_back(
+        {layer.name, equal, fmt::format("{}", layer.rtl_cycles),
+         fmt::format("{}", layer.simulated_cycles),
+         fmt::format("{:+.2f} %", 100.0 * (static_cast<double>(layer.simulated_cycles) /
+                                               static_cast<double>(layer.rtl_cycles) -
+                                           1))});
+  }
+  if (targets.has_rtl) {
+    PrintText(common, "{}RTL {} cycles, simulated {}\n", ToText(rtl), outcome.rtl_cycles,
+              outcome.simulated_cycles);
+  }
+  if (targets.has_hls) PrintText(common, "{}", ToText(hls));
+}
+
 Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
   if (o.memory != "ideal" && o.memory != "ddr4") {
     return FailUsage("--memory {}: must be ideal or ddr4", o.memory);
   }
   const fs::path folder = o.bundle;
   // A bundle without a readable plan is the manifest's to name.
-  if (const auto family = accel::PlanFamily(folder / tile::kPlanName);
+  if (const auto family = accel::PlanFamily(folder / accel::kPlanName);
       family && *family == "fusion") {
     return VerifyFusion({o.bundle, o.images, o.memory, o.seed, o.is_edited}, common);
   }
   if (o.images.size() > 1) return FailUsage("--image: a tile engine's bundle takes one");
-  LICHEN_TRY_VOID(CheckManifest(folder, o.is_edited));
-  LICHEN_TRY(tile::Plan loaded, tile::LoadPlan(folder / tile::kPlanName));
-  // All layers' outputs have to be there at the end.
-  LICHEN_TRY(const tile::Compiled compiled,
-             tile::Compile(std::move(loaded.net), loaded.graph, loaded.design, loaded.board,
-                           loaded.picture, true));
-  const tile::Plan& plan = compiled.plan;
-  LICHEN_TRY_VOID(tile::Verify(plan));
-  ProgressLine progress("building the RTL");
-  LICHEN_TRY_VOID(BuildModel(folder, plan.design));
-  progress.Stage("running the RTL");
+  LICHEN_TRY(const std::vector<std::string> files, CheckManifest(folder, o.is_edited));
+  LICHEN_TRY(const Targets targets, TargetsOf(folder, files));
+  LICHEN_TRY(tile::Plan loaded, tile::LoadPlan(folder / accel::kPlanName));
+  LICHEN_TRY(const tile::Plan plan, KeepTensors(std::move(loaded)));
+  ProgressLine progress("computing");
   const Threads threads(common.threads);
-  LICHEN_TRY(const Outcome outcome, RunModelOnRtl(o, plan, threads));
+  LICHEN_TRY(const BundleRun bundle, RunForBundle(plan, o.images.empty() ? "" : o.images[0], o.seed, threads));
+  Outcome outcome;
+  if (targets.has_rtl) {
+    progress.Stage("building the RTL");
+    LICHEN_TRY_VOID(BuildModel(folder, plan.design));
+    progress.Stage("running the RTL");
+    LICHEN_TRY(outcome, RunOnRtl(o, plan, bundle));
+  }
+  if (targets.has_hls) {
+    progress.Stage("building and running the HLS");
+    LICHEN_TRY_VOID(AddHls(o, plan, bundle, outcome));
+  }
   if (common.json) {
-    nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-    for (const LayerResult& layer : outcome.layers) {
-      layers.push_back({{"name", layer.name},
-                        {"equal", layer.is_equal},
-                        {"cycles_rtl", layer.rtl_cycles},
-                        {"cycles_sim", layer.simulated_cycles}});
-    }
-    PrintJson({{"layers", layers},
-               {"equal", outcome.is_equal},
-               {"cycles_rtl", outcome.rtl_cycles},
-               {"cycles_sim", outcome.simulated_cycles},
-               {"memory", o.memory},
-               {"seed", o.seed}});
+    PrintOutcome(o, targets, outcome);
   } else {
-    Table table{.header = {"layer", "equal", "cycles RTL", "cycles simulated", "difference"},
-                .rows = {}};
-    for (const LayerResult& layer : outcome.layers) {
-      table.rows.push_back(
-          {layer.name, layer.is_equal ? "yes" : "NO", fmt::format("{}", layer.rtl_cycles),
-           fmt::format("{}", layer.simulated_cycles),
-           fmt::format("{:+.2f} %", 100.0 * (static_cast<double>(layer.simulated_cycles) /
-                                                 static_cast<double>(layer.rtl_cycles) -
-                                             1))});
-    }
-    PrintText(common, "{}RTL {} cycles, simulated {}\n", ToText(table), outcome.rtl_cycles,
-              outcome.simulated_cycles);
+    PrintTables(common, targets, outcome);
   }
   return outcome.is_equal ? Exit::kDone : Exit::kNo;
 }
@@ -228,10 +226,11 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
 
 void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* command = AddCommand(
-      app, invocation, "verify",
-      "Build a bundle's RTL with Verilator, run its network on it and compare every layer",
-      [options](const CommonOptions& common) { return RunVerify(*options, common); });
+  CLI::App* command =
+      AddCommand(app, invocation, "verify",
+                 "Build a bundle's RTL with Verilator and its HLS with g++, run its network and "
+                 "compare every layer",
+                 [options](const CommonOptions& common) { return RunVerify(*options, common); });
   command->add_option("BUNDLE", options->bundle, "What `lichen emit` wrote")
       ->type_name("DIR")
       ->required();

@@ -1,30 +1,39 @@
 // The bundle of a plan: everything that is needed to simulate and to build its engine.
 //
-// Contract: identical plans give identical files, without dates or paths. The manifest holds the SHA-256
-// of every other file.
+// Contract: accel/common/bundle.h.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "accel/common/bundle.h"
 #include "accel/tile/plan.h"
 #include "base/result.h"
 
 namespace lichen::tile {
 
-struct BundleFile {
-  std::string path;  // within the bundle
-  std::vector<uint8_t> bytes;
-};
+using accel::BundleFile;
 
-inline constexpr const char* kManifestName = "manifest.json";
-inline constexpr const char* kPlanName = "plan.plan";
+// A file that the program holds for bundles.
+struct EmbeddedFile {
+  std::string_view path;
+  std::string_view text;
+};
 
 // Everything but the plan file, which the caller adds, and the manifest.
 std::vector<BundleFile> EmitRtl(const Plan& plan);
-BundleFile MakeManifest(const std::vector<BundleFile>& files);
 
+// The line that generated files begin with, after `comment`.
+std::string GeneratedHeader(const Plan& plan, std::string_view comment);
+
+// Parameters of tile_engine, in its order.
+struct EngineParameter {
+  const char* name;
+  int64_t value;
+};
+std::vector<EngineParameter> EngineParametersOf(const Design& design);
 // `-GName=value` for Verilator, in the order of tile_engine's parameters.
 std::vector<std::string> EngineParameters(const Design& design);
 // SystemVerilog sources of the engine in the bundle, packages first.
