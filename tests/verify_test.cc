@@ -1,4 +1,4 @@
-// lichen emit and verify: the RTL computes the network, and planted faults are found. Needs Verilator.
+// lichen emit and verify: RTL and HLS compute the network, and planted faults are found. The RTL needs Verilator.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -42,7 +42,7 @@ IntNet Net(int bits) {
   const bool is_narrow = bits == 8;
   const ValueRange range = is_narrow ? ValueRange{-127, 127} : ValueRange{-16383, 16383};
   const int spread = is_narrow ? 120 : 900;
-  const auto shift = static_cast<uint8_t>(is_narrow ? 20 : 14);
+  // Shifts and multipliers such that results use their range and few of them saturate.
   GraphBuilder<IntParams> b("main");
   TensorId x = b.Input({.name = "x", .channels = 3, .range = {0, is_narrow ? 255 : 4080}});
   const Geometry down{.kernel_h = 5,
@@ -54,12 +54,12 @@ IntNet Net(int bits) {
                       .pad_left = 2,
                       .pad_right = 2};
   x = b.Add(OpKind::kConv2d, {x}, {.name = "a", .channels = 16, .range = range}, down,
-            Weights(16 * 75, 16, spread, shift));
+            Weights(16 * 75, 16, spread, 20));
   IntParams gdn = Weights(256, 16, 50, 10);
   for (int16_t& w : gdn.weights) w = static_cast<int16_t>(std::abs(w));
   gdn.inner_range = {1, 1 << 22};
   gdn.requant.bias = {1 << 20};
-  gdn.output_requant.multiplier = {is_narrow ? 1 << 12 : 1 << 14};
+  gdn.output_requant.multiplier = {is_narrow ? 1 << 12 : 1 << 20};
   x = b.Add(OpKind::kGdn, {x}, {.name = "b", .channels = 16, .range = range}, {}, gdn);
   Geometry up{.kernel_h = 5,
               .kernel_w = 5,
@@ -69,17 +69,17 @@ IntNet Net(int bits) {
               .pad_left = 2,
               .output_divisor = 2};
   x = b.Add(OpKind::kConvTranspose2d, {x}, {.name = "c", .channels = 8, .range = range}, up,
-            Weights(8 * 25 * 16, 8, spread, shift));
+            Weights(8 * 25 * 16, 8, spread, is_narrow ? 20 : 22));
   IntParams igdn = Weights(64, 8, 50, 10);
   for (int16_t& w : igdn.weights) w = static_cast<int16_t>(std::abs(w));
   igdn.inner_range = {1, 1 << 22};
   igdn.requant.bias = {1 << 20};
   igdn.output_requant.multiplier = {50};
-  igdn.output_requant.post_shift = 16;
+  igdn.output_requant.post_shift = is_narrow ? 16 : 24;
   x = b.Add(OpKind::kIgdn, {x}, {.name = "d", .channels = 8, .range = range}, {}, igdn);
   up.output_divisor = 1;
   b.Output(b.Add(OpKind::kConvTranspose2d, {x}, {.name = "e", .channels = 3, .range = {0, 65535}},
-                 up, Weights(3 * 25 * 8, 3, spread, 13)));
+                 up, Weights(3 * 25 * 8, 3, spread, is_narrow ? 13 : 19)));
   IntNet net;
   net.graphs.push_back(std::move(b).Build());
   return net;
@@ -147,15 +147,21 @@ class Bundle : public testing::Test {
     std::ofstream(folder_ / name, std::ios::binary) << text;
   }
 
+  // Shell words, in the folder.
+  int Shell(const std::string& line) {
+    return WEXITSTATUS(
+        std::system(fmt::format("cd {} && {} >out.txt 2>err.txt", folder_.string(), line).c_str()));
+  }
+
   void Emit(const std::string& design, const IntNet& net = Net(16),
-            const std::string& size = "37x50") {
+            const std::string& size = "37x50", const std::string& target = "rtl") {
     const auto check = CheckIntNet(net);
     ASSERT_TRUE(check) << check.error().message;
     ASSERT_TRUE(SaveModel(folder_ / "m.lichen", Model(net)));
     Write("d.toml", design);
     ASSERT_EQ(Run("compile m.lichen --design d.toml --graph main -o p.plan --size " + size), 0)
         << Read("err.txt");
-    ASSERT_EQ(Run("emit p.plan -o bundle"), 0) << Read("err.txt");
+    ASSERT_EQ(Run("emit p.plan -o bundle --target " + target), 0) << Read("err.txt");
   }
 
   fs::path folder_;
@@ -250,6 +256,95 @@ TEST_F(Bundle, RtlEqualsTheEngineForDesignsThatDifferInEverything) {
   }
 }
 
+// What `verify` says of the three layers of a target.
+void ExpectEqual(const nlohmann::json& json, const std::string& target) {
+  EXPECT_TRUE(json["equal"]);
+  int layers = 0;
+  for (const auto& layer : json["layers"]) {
+    if (layer["target"] != target) continue;
+    ++layers;
+    EXPECT_TRUE(layer["equal"]) << target << " " << layer["name"];
+    EXPECT_EQ(layer.contains("cycles_rtl"), target == "rtl");
+  }
+  EXPECT_EQ(layers, 3) << target;
+}
+
+TEST_F(Bundle, HlsEqualsTheEngineForDesignsThatDifferInEverything) {
+  for (const char* design : {kSecond, kNarrow}) {
+    fs::remove_all(folder_ / "bundle");
+    Emit(design, Net(design == kNarrow ? 8 : 16), "37x50", "hls");
+    ASSERT_EQ(Run("verify bundle --json"), 0) << Read("err.txt");
+    const auto json = nlohmann::json::parse(Read("out.txt"));
+    EXPECT_EQ(json["targets"], nlohmann::json({"hls"}));
+    EXPECT_FALSE(json.contains("cycles_rtl"));
+    ExpectEqual(json, "hls");
+  }
+}
+
+TEST_F(Bundle, OneBundleHoldsBothTargets) {
+  if (!HasVerilator()) GTEST_SKIP() << "Verilator is not installed";
+  Emit(kThird, Net(16), "37x50", "all");
+  ASSERT_EQ(Run("verify bundle --json"), 0) << Read("err.txt");
+  const auto json = nlohmann::json::parse(Read("out.txt"));
+  EXPECT_EQ(json["targets"], nlohmann::json({"rtl", "hls"}));
+  EXPECT_GT(json["cycles_rtl"], 0);
+  ExpectEqual(json, "rtl");
+  ExpectEqual(json, "hls");
+}
+
+TEST_F(Bundle, PlantedFaultsOfTheHlsAreFound) {
+  Emit(kFirst, Net(16), "37x50", "hls");
+  const struct {
+    const char* file;
+    const char* right;
+    const char* wrong;
+  } faults[] = {
+      // array: all lanes have the weights of the first
+      {"bundle/hls/tile/array.h", "x[p][i] * w[l * kPif + i]", "x[p][i] * w[i]"},
+      // requantiser: rounds down
+      {"bundle/hls/tile/epilogue.h", "+ r.bias + half", "+ r.bias"},
+      // addresses: pixel groups are too near each other
+      {"bundle/hls/tile/sequence.h", "s.first_column.address += s.column_axis.step",
+       "s.first_column.address += s.column_axis.pitch"},
+  };
+  for (const auto& fault : faults) {
+    const std::string right = Read(fault.file);
+    const size_t at = right.find(fault.right);
+    ASSERT_NE(at, right.npos) << fault.file << ": " << fault.right;
+    std::string wrong = right;
+    wrong.replace(at, std::string_view(fault.right).size(), fault.wrong);
+    Write(fault.file, wrong);
+    EXPECT_EQ(Run("verify bundle"), 1) << fault.file;
+    EXPECT_THAT(Read("err.txt"), HasSubstr("was edited"));
+    EXPECT_EQ(Run("verify bundle --edited"), 3) << fault.file << ": " << Read("err.txt");
+    EXPECT_THAT(Read("out.txt"), HasSubstr("NO"));
+    Write(fault.file, right);
+  }
+}
+
+// The bundle alone, as somebody without this program uses it.
+TEST_F(Bundle, HlsTestbenchComparesItsVectors) {
+  Emit(kFirst, Net(16), "37x50", "hls");
+  if (Shell("command -v tclsh") == 0) {
+    EXPECT_EQ(Shell(fmt::format("cd bundle/hls && tclsh {}/tests/vivado_stubs.tcl script.tcl",
+                                LICHEN_SOURCE_DIR)),
+              0)
+        << Read("err.txt");
+  }
+  EXPECT_EQ(Shell("PATH= " LICHEN_PROGRAM " verify bundle"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("g++ is not installed"));
+  if (Shell("command -v make") != 0) GTEST_SKIP() << "make is not installed";
+  ASSERT_EQ(Shell("make -C bundle/hls"), 0) << Read("err.txt");
+  EXPECT_THAT(Read("out.txt"), HasSubstr("all tensors equal"));
+  std::string expected = Read("bundle/hls/vectors/expected.bin");
+  expected.back() = static_cast<char>(expected.back() ^ 1);
+  Write("bundle/hls/vectors/expected.bin", expected);
+  EXPECT_EQ(Shell("bundle/hls/tb/tb bundle/hls/vectors"), 1);
+  EXPECT_THAT(Read("out.txt"), HasSubstr("channel 2 on"));
+  EXPECT_THAT(Read("out.txt"), HasSubstr("1 of"));
+  EXPECT_EQ(Shell("bundle/hls/tb/tb bundle"), 2);
+}
+
 TEST_F(Bundle, PlantedFaultsAreFound) {
   if (!HasVerilator()) GTEST_SKIP() << "Verilator is not installed";
   Emit(kFirst);
@@ -330,6 +425,8 @@ TEST_F(Bundle, BadInputIsNamed) {
   Emit(kFirst);
   EXPECT_EQ(Run("verify nowhere"), 1);
   EXPECT_THAT(Read("err.txt"), HasSubstr("nowhere/manifest.json"));
+  EXPECT_EQ(Run("emit p.plan -o other --target vhdl"), 2);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("there are rtl, hls and all"));
   EXPECT_EQ(Run("emit m.lichen -o other"), 1);
   EXPECT_THAT(Read("err.txt"), HasSubstr("m.lichen: is no plan"));
   ASSERT_EQ(Run("render big.png --size 40x50"), 0);

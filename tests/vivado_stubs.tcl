@@ -1,4 +1,4 @@
-# Stand-ins for the Vivado commands that the emitted scripts use: each checks the words it is given. An
+# Stand-ins for the commands of Vivado and Vitis HLS that the emitted scripts use: each checks the words it is given. An
 # unknown command is Tcl's own error. Usage: tclsh vivado_stubs.tcl SCRIPT, in the bundle's folder.
 set cells {}
 set calls 0
@@ -42,7 +42,7 @@ proc read_xdc {args} {
   must_exist read_xdc $files
 }
 proc add_files {args} {
-  set files [take add_files $args {} {-norecurse}]
+  set files [take add_files $args {-cflags} {-norecurse -tb}]
   need add_files $files 1 1
   must_exist add_files [lindex $files 0]
 }
@@ -89,6 +89,41 @@ proc get_files {name} { return $name }
 proc make_wrapper {args} { need make_wrapper [take make_wrapper $args {-files} {-top -import}] 0 0 }
 proc launch_runs {args} { need launch_runs [take launch_runs $args {-to_step -jobs} {}] 1 1 }
 proc wait_on_run {name} { incr ::calls }
+
+# Vitis HLS. What a step needs must have been said before.
+set said {}
+proc step {name args} {
+  foreach step $args {
+    if {[lsearch -exact $::said $step] < 0} { fail "$name: before $step" }
+  }
+  lappend ::said $name
+}
+proc open_project {args} { need open_project [take open_project $args {} {-reset}] 1 1; step open_project }
+proc set_top {args} { need set_top $args 1 1; step set_top open_project }
+proc open_solution {args} {
+  need open_solution [take open_solution $args {-flow_target} {-reset}] 1 1
+  step open_solution open_project
+}
+proc set_part {args} { need set_part $args 1 1; step set_part open_solution }
+proc create_clock {args} {
+  need create_clock [take create_clock $args {-period -name} {}] 0 0
+  if {![string is double -strict [dict get $args -period]]} { fail "create_clock: $args" }
+  step create_clock open_solution
+}
+proc config_interface {args} {
+  need config_interface [take config_interface $args {} {-m_axi_addr64}] 0 0
+  step config_interface open_solution
+}
+proc csim_design {args} {
+  need csim_design [take csim_design $args {-argv} {}] 0 0
+  must_exist csim_design [dict get $args -argv]
+  step csim_design set_top open_solution
+}
+proc csynth_design {} { incr ::calls; step csynth_design set_top set_part create_clock }
+proc export_design {args} {
+  need export_design [take export_design $args {-format -rtl} {}] 0 0
+  step export_design csynth_design
+}
 
 source [lindex $argv 0]
 puts "$calls calls"

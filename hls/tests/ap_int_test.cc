@@ -57,7 +57,8 @@ TEST(ApInt, ResultsHaveTheWidthsOfVitis) {
   static_assert(kWidth<decltype(b & b)> == 8 && kWidth<decltype(a & b)> == 9);
   static_assert(kWidth<decltype(a << 3)> == 8 && kWidth<decltype(~a)> == 8);
   static_assert(kWidth<decltype(-b)> == 9 && kIsSigned<decltype(-b)>);
-  static_assert(kWidth<decltype(a + 1)> == 33 && kWidth<decltype(ap_int<48>() * ap_int<18>())> == 66);
+  static_assert(kWidth<decltype(a + 1)> == 33 &&
+                kWidth<decltype(ap_int<48>() * ap_int<18>())> == 66);
   static_assert(kWidth<decltype(a / b)> == 8 && kWidth<decltype(b / a)> == 9);
   EXPECT_EQ((a * a).to_int(), 16384);
   EXPECT_EQ((b - ap_uint<8>(0) - b - b).to_int(), -255);

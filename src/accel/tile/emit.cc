@@ -383,7 +383,7 @@ std::vector<BundleFile> EmitRtl(const Plan& plan) {
   files.push_back({"image/constants.bin", plan.constants});
   files.push_back({"image/program.txt", Bytes(program)});
   files.push_back({"sw/design.h", Bytes(DesignHeader(plan))});
-  files.push_back({"component.xml", Bytes(IpXact(plan, Header(plan, "")))});
+  files.push_back({"component.xml", Bytes(IpXact(plan, GeneratedHeader(plan, "")))});
   std::vector<std::string> host_files;
   for (const BundleFile& file : files) {
     if (file.path.starts_with("tb/") || file.path.starts_with("sw/")) {
