@@ -39,9 +39,12 @@ struct Array {
 // The W low bits of `value`, extended to 64.
 template <int W, bool S>
 constexpr uint64_t Extend(uint64_t value) {
-  if constexpr (W >= 64) return value;
-  else if constexpr (S) return static_cast<uint64_t>(static_cast<int64_t>(value << (64 - W)) >> (64 - W));
-  else return value & ((uint64_t{1} << W) - 1);
+  if constexpr (W >= 64)
+    return value;
+  else if constexpr (S)
+    return static_cast<uint64_t>(static_cast<int64_t>(value << (64 - W)) >> (64 - W));
+  else
+    return value & ((uint64_t{1} << W) - 1);
 }
 
 // Width and sign of an operand.
@@ -125,8 +128,10 @@ class ap_int_base {
   constexpr uint64_t Limb(int i) const {
     if constexpr (W <= 64) {
       const auto low = static_cast<uint64_t>(static_cast<int64_t>(value_));
-      if constexpr (S) return i == 0 ? low : static_cast<uint64_t>(static_cast<int64_t>(low) >> 63);
-      else return i == 0 ? static_cast<uint64_t>(value_) : 0;
+      if constexpr (S)
+        return i == 0 ? low : static_cast<uint64_t>(static_cast<int64_t>(low) >> 63);
+      else
+        return i == 0 ? static_cast<uint64_t>(value_) : 0;
     } else {
       if (i < kLimbs) return value_.limb[i];
       return S && static_cast<int64_t>(value_.limb[kLimbs - 1]) < 0 ? ~uint64_t{0} : 0;
@@ -349,7 +354,8 @@ constexpr R Product(const A& a, const B& b) {
     for (int i = 0; i < R::kLimbs; ++i) {
       uint64_t carry = 0;
       for (int j = 0; i + j < R::kLimbs; ++j) {
-        const auto sum = static_cast<unsigned __int128>(a.Limb(i)) * b.Limb(j) + limbs[i + j] + carry;
+        const auto sum =
+            static_cast<unsigned __int128>(a.Limb(i)) * b.Limb(j) + limbs[i + j] + carry;
         limbs[i + j] = static_cast<uint64_t>(sum);
         carry = static_cast<uint64_t>(sum >> 64);
       }
@@ -382,17 +388,18 @@ constexpr R Divide(const A& a, const B& b, bool is_rest) {
 
 }  // namespace ap_internal
 
-#define AP_BINARY(SYMBOL, TYPE, VALUE)                                                   \
-  template <class A, class B, std::enable_if_t<ap_internal::AreOperands<A, B>(), int> = 0> \
-  constexpr typename ap_internal::Result<A, B>::TYPE operator SYMBOL(const A& left, const B& right) { \
-    using R = typename ap_internal::Result<A, B>::TYPE;                                  \
-    const ap_internal::BaseOf<A> a(left);                                                \
-    const ap_internal::BaseOf<B> b(right);                                               \
-    return VALUE;                                                                        \
-  }                                                                                      \
+#define AP_BINARY(SYMBOL, TYPE, VALUE)                                                       \
+  template <class A, class B, std::enable_if_t<ap_internal::AreOperands<A, B>(), int> = 0>   \
+  constexpr typename ap_internal::Result<A, B>::TYPE operator SYMBOL(const A& left,          \
+                                                                     const B& right) {       \
+    using R = typename ap_internal::Result<A, B>::TYPE;                                      \
+    const ap_internal::BaseOf<A> a(left);                                                    \
+    const ap_internal::BaseOf<B> b(right);                                                   \
+    return VALUE;                                                                            \
+  }                                                                                          \
   template <int W, bool S, class B, std::enable_if_t<ap_internal::Operand<B>::kIs, int> = 0> \
   constexpr ap_int_base<W, S>& operator SYMBOL##=(ap_int_base<W, S>& left, const B& right) { \
-    return left = left SYMBOL right;                                                     \
+    return left = left SYMBOL right;                                                         \
   }
 
 AP_BINARY(+, Plus, (ap_internal::Sum<R>(a, b, false)))
@@ -400,15 +407,28 @@ AP_BINARY(-, Minus, (ap_internal::Sum<R>(a, b, true)))
 AP_BINARY(*, Times, (ap_internal::Product<R>(a, b)))
 AP_BINARY(/, Quotient, (ap_internal::Divide<R>(a, b, false)))
 AP_BINARY(%, Rest, (ap_internal::Divide<R>(a, b, true)))
-AP_BINARY(&, Logic, (R([&] { R r; r.Fill([&](int i) { return a.Limb(i) & b.Limb(i); }); return r; }())))
-AP_BINARY(|, Logic, (R([&] { R r; r.Fill([&](int i) { return a.Limb(i) | b.Limb(i); }); return r; }())))
-AP_BINARY(^, Logic, (R([&] { R r; r.Fill([&](int i) { return a.Limb(i) ^ b.Limb(i); }); return r; }())))
+AP_BINARY(&, Logic, (R([&] {
+            R r;
+            r.Fill([&](int i) { return a.Limb(i) & b.Limb(i); });
+            return r;
+          }())))
+AP_BINARY(|, Logic, (R([&] {
+            R r;
+            r.Fill([&](int i) { return a.Limb(i) | b.Limb(i); });
+            return r;
+          }())))
+AP_BINARY(^, Logic, (R([&] {
+  R r;
+  r.Fill([&](int i) { return a.Limb(i) ^ b.Limb(i); });
+  return r;
+}())))
 #undef AP_BINARY
 
-#define AP_COMPARE(SYMBOL)                                                               \
-  template <class A, class B, std::enable_if_t<ap_internal::AreOperands<A, B>(), int> = 0> \
-  constexpr bool operator SYMBOL(const A& left, const B& right) {                        \
-    return ap_internal::Compare(ap_internal::BaseOf<A>(left), ap_internal::BaseOf<B>(right)) SYMBOL 0; \
+#define AP_COMPARE(SYMBOL)                                                                   \
+  template <class A, class B, std::enable_if_t<ap_internal::AreOperands<A, B>(), int> = 0>   \
+  constexpr bool operator SYMBOL(const A& left, const B& right) {                            \
+    return ap_internal::Compare(ap_internal::BaseOf<A>(left), ap_internal::BaseOf<B>(right)) \
+        SYMBOL 0;                                                                            \
   }
 
 AP_COMPARE(==)

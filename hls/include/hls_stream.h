@@ -1,9 +1,9 @@
 // Stand-in for Vitis HLS's hls_stream.h, for C simulation where Vitis is not there.
 //
-// Contract: first in, first out, of any length (as in Vitis's C simulation, DEPTH counts in hardware alone), one
+// Contract: first in, first out, of any length (as in Vitis's C simulation: depths count in hardware alone), one
 // writer and one reader. read() waits for an element where processes run side by side (hls::simulation::Run(), which
 // Vitis HLS does not have); a read for which no process is left to write ends the program with exit code 1 and names
-// the stream.
+// the stream. Elements that nobody read are a warning.
 #pragma once
 
 #include <condition_variable>
@@ -63,10 +63,15 @@ inline void Run(std::initializer_list<std::function<void()>> processes) {
 
 }  // namespace simulation
 
-template <class T, int DEPTH = 0>
+template <class T>
 class stream {
  public:
   explicit stream(const char* name = "unnamed") : name_(name) {}
+  ~stream() {
+    if (elements_.empty()) return;
+    std::fprintf(stderr, "stream %s is left with %zu elements, which a next run would find\n",
+                 name_, elements_.size());
+  }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
 

@@ -128,10 +128,14 @@ TEST(ApInt, EqualsNativeArithmetic) {
 }
 
 TEST(HlsStream, KeepsTheOrder) {
-  hls::stream<int, 2> stream("numbers");
+  hls::stream<int> stream("numbers");
   for (int i = 0; i < 5; ++i) stream.write(i);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(stream.read(), i);
   EXPECT_TRUE(stream.empty());
+  testing::internal::CaptureStderr();
+  { hls::stream<int>("left").write(1); }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "stream left is left with 1 elements, which a next run would find\n");
 }
 
 TEST(HlsStream, ProcessesWaitForEachOther) {

@@ -50,7 +50,9 @@ TEST(HlsEngine, EqualsTheMachineOnRandomPrograms) {
     }
     ASSERT_NE(expected, program.memory) << "seed " << seed << " writes nothing";
     std::vector<uint8_t> memory = program.memory;
+    testing::internal::CaptureStderr();
     EXPECT_EQ(RunEngine(program.program_address, memory), 0U);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "seed " << seed;
     size_t different = 0;
     for (size_t i = 0; i < memory.size(); ++i) different += memory[i] != expected[i];
     ASSERT_EQ(different, 0U) << "seed " << seed;

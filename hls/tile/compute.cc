@@ -84,9 +84,7 @@ void Begin(const Set& set, Drain& drain) {
   drain.line = drain.position = set.target;
 }
 
-bool IsLastWord(const Drain& drain) {
-  return drain.row == kRows - 1 && drain.pixel == kPixels - 1;
-}
+bool IsLastWord(const Drain& drain) { return drain.row == kRows - 1 && drain.pixel == kPixels - 1; }
 
 void NextWord(const ComputeInstruction& i, Drain& drain) {
 #pragma HLS INLINE
@@ -113,20 +111,19 @@ void FinishWord(const ComputeInstruction& i, const Drain& drain, const Constants
   const ap_uint<16> source = drain.set.source + drain.set.word + drain.row;
   for (int k = 0; k < kEpilogueLanes; ++k) {
 #pragma HLS UNROLL
-    const ap_uint<9> lane = drain.row * kEpilogueLanes + k;
     const ap_uint<16> second_word = drain.set.parameter + (i.kind == kConvolution ? 0 : 1);
-    const Value x = i.kind == kConvolution
-                        ? Value(0)
-                        : sources[drain.pixel * kMiddleBufferWords + source][k];
-    results[k] = Finish(i.kind, sums[drain.pixel][lane], x,
-                        ReadRecord(parameters[drain.set.parameter][lane]),
-                        ReadRecord(second_parameters[second_word][lane]), first, second);
+    const Value x =
+        i.kind == kConvolution ? Value(0) : sources[drain.pixel * kMiddleBufferWords + source][k];
+    // Lane row * EpilogueLanes + k: of partition k.
+    results[k] = Finish(i.kind, sums[drain.pixel][drain.row * kEpilogueLanes + k], x,
+                        ReadRecord(parameters[drain.set.parameter][drain.row * kEpilogueLanes + k]),
+                        ReadRecord(second_parameters[second_word][drain.row * kEpilogueLanes + k]),
+                        first, second);
   }
 }
 
-void WriteWord(const ComputeInstruction& i, const Drain& drain,
-               const Value results[kEpilogueLanes], MiddleBuffer middle, NormSources sources,
-               OutputBuffer output) {
+void WriteWord(const ComputeInstruction& i, const Drain& drain, const Value results[kEpilogueLanes],
+               MiddleBuffer middle, NormSources sources, OutputBuffer output) {
 #pragma HLS INLINE
   const ap_uint<16> address = drain.position + drain.set.word + drain.row;
   for (int k = 0; k < kEpilogueLanes; ++k) {
@@ -238,6 +235,12 @@ compute_loop:
                      second_parameters, output)) {
 #pragma HLS LOOP_TRIPCOUNT max = 1024
   }
+  EndTokens(compute_to_load);
+  EndTokens(compute_to_weight);
+  EndTokens(compute_to_store);
+  TakeRest(load_to_compute);
+  TakeRest(weight_to_compute);
+  TakeRest(store_to_compute);
 }
 
 }  // namespace tile_hls

@@ -159,6 +159,7 @@ tile_rows:
 void LoadTile(const Beat* memory, const LoadInstruction& i, InputBuffer input) {
 #pragma HLS DATAFLOW
   BeatQueue beats("load_beats");
+#pragma HLS STREAM variable = beats depth = 32
   ReadRows(memory, i, beats);
   WriteTile(i, beats, input);
 }
@@ -183,6 +184,9 @@ load_loop:
   while (LoadStep(memory, queue, compute_to_load, store_to_load, load_to_compute, input)) {
 #pragma HLS LOOP_TRIPCOUNT max = 1024
   }
+  EndTokens(load_to_compute);
+  TakeRest(compute_to_load);
+  TakeRest(store_to_load);
 }
 
 }  // namespace tile_hls

@@ -110,7 +110,8 @@ inline bool NextPixelGroup(const ComputeInstruction& i, Sequence& s) {
   if (s.column_group + 1 != i.column_groups) {
     ++s.column_group;
     s.first_column.address += s.column_axis.step;
-    s.set.target += i.target == 0 ? ap_uint<20>(i.target_pitch) : ap_uint<20>(i.target_pitch * kPox);
+    s.set.target +=
+        i.target == 0 ? ap_uint<20>(i.target_pitch) : ap_uint<20>(i.target_pitch * kPox);
     return true;
   }
   s.column_group = 0;

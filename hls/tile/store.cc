@@ -106,6 +106,7 @@ write_rows:
 void StoreTile(Beat* memory, const StoreInstruction& i, const OutputBuffer output) {
 #pragma HLS DATAFLOW
   BeatQueue beats("store_beats");
+#pragma HLS STREAM variable = beats depth = 32
   PackRows(i, output, beats);
   WriteRows(memory, i, beats);
 }
@@ -130,6 +131,9 @@ store_loop:
   while (StoreStep(memory, queue, compute_to_store, store_to_compute, store_to_load, output)) {
 #pragma HLS LOOP_TRIPCOUNT max = 1024
   }
+  EndTokens(store_to_compute);
+  EndTokens(store_to_load);
+  TakeRest(compute_to_store);
 }
 
 }  // namespace tile_hls

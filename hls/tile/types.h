@@ -38,13 +38,11 @@ typedef Weight WeightBuffer[kWeightBufferWords][kPof * kPif];  // element i of l
 typedef Record ParameterBuffer[kParameterBufferWords][kPof];
 typedef Value OutputBuffer[kOutputBufferWords][kEpilogueLanes];
 
-constexpr int kQueueDepth = 8;
-constexpr int kTokenDepth = 255;
 typedef ap_uint<256> InstructionWord;
 typedef ap_uint<1> Token;
-typedef hls::stream<InstructionWord, kQueueDepth> InstructionQueue;
-typedef hls::stream<Token, kTokenDepth> TokenQueue;
-typedef hls::stream<Beat, 32> BeatQueue;
+typedef hls::stream<InstructionWord> InstructionQueue;
+typedef hls::stream<Token> TokenQueue;
+typedef hls::stream<Beat> BeatQueue;
 
 // An instruction takes one token of each queue whose bit is set in its mask, and gives likewise.
 inline void TakeToken(bool is_waiting, TokenQueue& tokens) {
@@ -54,6 +52,19 @@ inline void TakeToken(bool is_waiting, TokenQueue& tokens) {
 inline void GiveToken(bool is_signalling, TokenQueue& tokens) {
 #pragma HLS INLINE
   if (is_signalling) tokens.write(1);
+}
+
+// Streams keep what is left in them from one run of the engine to the next. So a unit that has reached END ends what it
+// gives with a 0, and takes what is left up to the 0 of its givers.
+inline void EndTokens(TokenQueue& tokens) {
+#pragma HLS INLINE
+  tokens.write(0);
+}
+inline void TakeRest(TokenQueue& tokens) {
+#pragma HLS INLINE
+  while (tokens.read() != 0) {
+#pragma HLS LOOP_TRIPCOUNT max = 4
+  }
 }
 
 }  // namespace tile_hls

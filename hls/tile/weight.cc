@@ -22,8 +22,7 @@ read_weights:
       for (int e = 0; e < kBeatElements; ++e) {
 #pragma HLS UNROLL
         if (k == part) {
-          word[k * kBeatElements + e] =
-              beat.range((e + 1) * kOperandBits - 1, e * kOperandBits);
+          word[k * kBeatElements + e] = beat.range((e + 1) * kOperandBits - 1, e * kOperandBits);
         }
       }
     }
@@ -83,6 +82,8 @@ weight_loop:
                     second_parameters)) {
 #pragma HLS LOOP_TRIPCOUNT max = 256
   }
+  EndTokens(weight_to_compute);
+  TakeRest(compute_to_weight);
 }
 
 }  // namespace tile_hls
