@@ -61,6 +61,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddDecodeCommand(app, invocation);
   AddEvalCommand(app, invocation);
   AddTrainCommand(app, invocation);
+  AddSearchCommand(app, invocation);
   AddFitCommand(app, invocation);
   AddReportCommand(app, invocation);
   AddBenchCommand(app, invocation);

@@ -1,4 +1,4 @@
-// lichen train: starts lichen-train, which lies beside the program and alone links libtorch.
+// lichen train and lichen search: start lichen-train, which lies beside the program and alone links libtorch.
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,10 +38,19 @@ Result<Exit> RunTrain(const TrainArguments& o, const CommonOptions& common) {
 
 void AddTrainCommand(CLI::App& app, Invocation& invocation) {
   const auto o = std::make_shared<TrainArguments>();
-  CLI::App* command =
-      AddCommand(app, invocation, "train", "Train a network (needs libtorch)",
-                 [o](const CommonOptions& common) { return RunTrain(*o, common); });
+  CLI::App* command = AddCommand(app, invocation, "train", "Train a network (needs libtorch)",
+                                 [o](const CommonOptions& common) { return RunTrain(*o, common); });
   AddTrainOptions(*command, *o);
+}
+
+void AddSearchCommand(CLI::App& app, Invocation& invocation) {
+  const auto o = std::make_shared<TrainArguments>();
+  o->is_search = true;
+  CLI::App* command = AddCommand(
+      app, invocation, "search",
+      "Find widths for every layer of a network by training all at once (needs libtorch)",
+      [o](const CommonOptions& common) { return RunTrain(*o, common); });
+  AddSearchOptions(*command, *o);
 }
 
 }  // namespace lichen

@@ -162,5 +162,84 @@ TEST_F(TrainCommand, LeavesACheckpointWhenInterrupted) {
   EXPECT_EQ(Json::parse(out_)["first_step"], step);
 }
 
+// Forty digits in which the class is the height of a bar, as MNIST's files hold them.
+class TrainDigits : public TrainCommand {
+ protected:
+  void SetUp() override {
+    TrainCommand::SetUp();
+    for (const char* prefix : {"train", "t10k"}) {
+      std::string pictures("\0\0\x08\x03\0\0\0\x28\0\0\0\x1c\0\0\0\x1c", 16);
+      std::string labels("\0\0\x08\x01\0\0\0\x28", 8);
+      for (int i = 0; i < 40; ++i) {
+        labels.push_back(static_cast<char>(i % 10));
+        for (int y = 0; y < 28; ++y) pictures.append(28, y == 4 + 2 * (i % 10) ? '\xff' : '\0');
+      }
+      PutText(fmt::format("pictures/{}-images-idx3-ubyte", prefix), pictures);
+      PutText(fmt::format("pictures/{}-labels-idx1-ubyte", prefix), labels);
+    }
+    PutText("digits.toml", R"(model = "lenet5"
+output = "run"
+[network]
+bitw = "84448"
+bita = "84444"
+[data]
+folder = "pictures"
+[training]
+batch = 20
+steps = 40
+learning_rate = 5e-3
+log_steps = 10
+[search]
+strength = 0.1
+)");
+  }
+};
+
+TEST_F(TrainDigits, ScoresWhatTheEngineScores) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  ASSERT_EQ(Run("$LICHEN train digits.toml --threads 1 --json"), 0) << err_;
+  const Json trained = Json::parse(out_, nullptr, false);
+  ASSERT_TRUE(trained.is_object()) << out_;
+  EXPECT_GT(trained["test_accuracy"], 0.5);
+  ASSERT_EQ(
+      Run("$LICHEN eval pictures --task classify --model run/model.lichen --csv a.csv --json"), 0)
+      << err_;
+  const Json scored = Json::parse(out_, nullptr, false);
+  ASSERT_TRUE(scored.is_object()) << out_;
+  EXPECT_EQ(scored["models"][0]["accuracy"], trained["test_accuracy"]);
+  EXPECT_THAT(ReadText("a.csv"), HasSubstr("picture,label,run/model.lichen\n0,0,"));
+  EXPECT_EQ(Run("$LICHEN train digits.toml --bitw 844 -o other"), 1);
+  EXPECT_THAT(err_, HasSubstr("--bitw: '844' has 3 digits; the network has 5 layers"));
+  EXPECT_EQ(Run("$LICHEN train digits.toml --stage noise"), 2);
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --bitw 84448"), 2);
+  EXPECT_EQ(Run("$LICHEN eval pictures --task classify"), 2);
+}
+
+TEST_F(TrainDigits, SearchesWidths) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  std::string factors = "kernel,weight_bits,activation_bits,factor\n";
+  for (const int kernel : {1, 5}) {
+    for (int w = 2; w <= 8; ++w) {
+      for (int a = 2; a <= 8; ++a)
+        factors += fmt::format("{},{},{},{}\n", kernel, w, a, 64.0 / (w * a));
+    }
+  }
+  PutText("factors.csv", factors);
+  ASSERT_EQ(Run("$LICHEN search digits.toml --factors factors.csv --plot p.svg --threads 1 --json"),
+            0)
+      << err_;
+  const Json found = Json::parse(out_, nullptr, false);
+  ASSERT_TRUE(found.is_object()) << out_;
+  EXPECT_EQ(found["bitw"].get<std::string>().size(), 5U);
+  EXPECT_EQ(found["layers"].size(), 5U);
+  EXPECT_LT(found["dsp_cycles"], found["dsp_cycles_at_8"]);
+  EXPECT_THAT(ReadText("p.svg"), HasSubstr("<svg"));
+  EXPECT_FALSE(fs::exists(folder_ / "run/model.lichen"));
+  PutText("factors.csv", factors.substr(0, factors.rfind("5,8,8")));
+  EXPECT_EQ(Run("$LICHEN search digits.toml --factors factors.csv"), 1);
+  EXPECT_THAT(err_, HasSubstr("no line for kernel 5, weights of 8 and activations of 8 bits"));
+  EXPECT_EQ(Run("$LICHEN search recipe.toml --factors factors.csv"), 2);
+}
+
 }  // namespace
 }  // namespace lichen

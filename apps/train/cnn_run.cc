@@ -5,34 +5,59 @@
 
 #include "apps/progress_line.h"
 #include "apps/train/clock_text.h"
+#include "apps/train/search_report.h"
+#include "base/files.h"
 #include "train/cnn/cnn_trainer.h"
 
 namespace lichen {
 namespace {
 
-void Print(const CnnTrainResult& r, bool json) {
-  if (json) {
-    nlohmann::ordered_json object = {
-        {"step", r.last.step},        {"steps", r.last.steps},
-        {"is_stopped", r.is_stopped}, {"first_step", r.first_step},
-        {"data", r.source},           {"pictures", r.picture_count},
-        {"loss", r.last.loss},        {"training_" + r.score_name, r.last.score}};
-    if (!r.is_stopped) {
-      object["test_" + r.score_name] = r.test_score;
-      object["test_pictures"] = r.test_count;
-    }
-    object["checkpoint"] = r.checkpoint.string();
-    object["model"] = r.model.string();
-    fmt::print("{}\n", object.dump(2));
-    return;
+nlohmann::ordered_json ToJson(const CnnTrainResult& r) {
+  nlohmann::ordered_json object = {
+      {"step", r.last.step},        {"steps", r.last.steps},
+      {"is_stopped", r.is_stopped}, {"first_step", r.first_step},
+      {"data", r.source},           {"pictures", r.picture_count},
+      {"loss", r.last.loss},        {"training_" + r.score_name, r.last.score}};
+  if (!r.is_stopped) {
+    object["test_" + r.score_name] = r.test_score;
+    object["test_pictures"] = r.test_count;
   }
+  object["checkpoint"] = r.checkpoint.string();
+  if (!r.model.empty()) object["model"] = r.model.string();
+  return object;
+}
+
+void PrintText(const CnnTrainResult& r) {
   fmt::print("{} of {} steps on {} pictures ({}): loss {:.4f}, {} {:.4f} in training\n",
              r.last.step, r.last.steps, r.picture_count, r.source, r.last.loss, r.score_name,
              r.last.score);
   if (!r.is_stopped) {
     fmt::print("{} {:.4f} on {} test pictures\n", r.score_name, r.test_score, r.test_count);
   }
-  fmt::print("checkpoint {}\nnetwork {}\n", r.checkpoint.string(), r.model.string());
+  fmt::print("checkpoint {}\n", r.checkpoint.string());
+  if (!r.model.empty()) fmt::print("network {}\n", r.model.string());
+}
+
+// What a search prints and draws beside that.
+Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
+                          const CnnDefinition& net, const CnnTrainResult& r,
+                          const DspFactorFunction& factor, bool json) {
+  if (!o.plot.empty()) {
+    LICHEN_TRY(const std::string svg,
+               SearchPlot(recipe.output / "log.jsonl", "Widths of " + net.name, r.score_name));
+    LICHEN_TRY_VOID(WriteFile(o.plot, std::string_view(svg)));
+  }
+  if (json) {
+    nlohmann::ordered_json object = ToJson(r);
+    object["cost"] = r.last.cost;
+    object.update(CostJson(net, r, factor));
+    fmt::print("{}\n", object.dump(2));
+    return {};
+  }
+  PrintText(r);
+  fmt::print("{}lichen train {} --bitw {} --bita {}\n", CostTable(net, r, factor), o.recipe,
+             BitString(r.choice.weight_bits), BitString(r.choice.activation_bits));
+  return {};
 }
 
 Result<void> RefuseCodecOptions(const TrainArguments& o) {
@@ -53,7 +78,13 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
              ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
                                       .output = o.output,
                                       .weight_bits = o.weight_bits,
-                                      .activation_bits = o.activation_bits}));
+                                      .activation_bits = o.activation_bits,
+                                      .is_search = o.is_search}));
+  LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
+  DspFactorFunction factor;
+  if (o.is_search) {
+    LICHEN_TRY(factor, ReadFactors(o.factors, net));
+  }
   std::optional<CnnTrainResult> result;
   {
     ProgressLine progress("reading pictures");
@@ -63,6 +94,7 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     options.device = o.device;
     options.threads = program.threads;
     options.stop = program.stop;
+    options.dsp_factor = factor;
     options.on_progress = [&](const CnnProgress& p) {
       progress.Stage(
           fmt::format("step {}/{}  loss {:.4f}  score {:.4f}  {:.1f} pictures/s  {} left ", p.step,
@@ -71,7 +103,13 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     };
     LICHEN_TRY(result, TrainCnn(recipe, options));
   }
-  Print(*result, program.json);
+  if (o.is_search) {
+    LICHEN_TRY_VOID(FinishSearch(o, recipe, net, *result, factor, program.json));
+  } else if (program.json) {
+    fmt::print("{}\n", ToJson(*result).dump(2));
+  } else {
+    PrintText(*result);
+  }
   if (result->is_stopped) {
     fmt::print(stderr, "lichen: stopped by a signal at step {}; --resume continues\n",
                result->last.step);

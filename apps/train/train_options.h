@@ -23,9 +23,13 @@ struct TrainArguments {
   std::string evaluated_folder;
   std::string weight_bits;
   std::string activation_bits;
+  bool is_search = false;
+  std::string factors;  // of a search, as is the following
+  std::string plot;
 };
 
-inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
+// What training and search share.
+inline void AddRunOptions(CLI::App& command, TrainArguments& o) {
   command.add_option("RECIPE", o.recipe, "The recipe (TOML): network, data and training")
       ->type_name("RECIPE.toml")
       ->required();
@@ -43,6 +47,10 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       .add_option("-o,--output", o.output,
                   "Folder of checkpoint, log and networks, in place of the recipe's")
       ->type_name("DIR");
+}
+
+inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
+  AddRunOptions(command, o);
   command
       .add_option("--evaluate", o.evaluated_folder,
                   "Train nothing: rate and PSNR of a codec checkpoint's network on these pictures")
@@ -76,6 +84,18 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       ->needs(processes);
 }
 
+inline void AddSearchOptions(CLI::App& command, TrainArguments& o) {
+  AddRunOptions(command, o);
+  command
+      .add_option("--factors", o.factors,
+                  "Products per DSP and cycle: CSV with columns kernel, weight_bits, "
+                  "activation_bits and factor")
+      ->type_name("FILE.csv")
+      ->required();
+  command.add_option("--plot", o.plot, "Draw score, cost and widths over the steps")
+      ->type_name("FILE.svg");
+}
+
 // The options as a command line again.
 inline std::vector<std::string> ToArguments(const TrainArguments& o) {
   std::vector<std::string> arguments = {"--device", o.device};
@@ -94,6 +114,9 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
                                        std::to_string(o.rank)});
   }
   if (!o.rendezvous.empty()) arguments.insert(arguments.end(), {"--rendezvous", o.rendezvous});
+  if (o.is_search) arguments.push_back("--search");
+  if (!o.factors.empty()) arguments.insert(arguments.end(), {"--factors", o.factors});
+  if (!o.plot.empty()) arguments.insert(arguments.end(), {"--plot", o.plot});
   arguments.insert(arguments.end(), {"--", o.recipe});
   return arguments;
 }

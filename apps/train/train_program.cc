@@ -164,6 +164,10 @@ int Main(int argc, char** argv) {
   Arguments o;
   CLI::App app("Trains a network; `lichen train` starts this.", "lichen-train");
   AddTrainOptions(app, o);
+  // What `lichen search` adds.
+  app.add_flag("--search", o.is_search)->group("");
+  app.add_option("--factors", o.factors)->group("");
+  app.add_option("--plot", o.plot)->group("");
   app.add_flag("--json", o.json, "Print one JSON object on standard output");
   app.add_option("--threads", o.threads, "Threads to use; 0: all")->check(CLI::Range(0, 1024));
   try {
@@ -180,6 +184,9 @@ int Main(int argc, char** argv) {
         RunCnn(o, {.json = o.json, .threads = o.threads, .stop = &stop});
     if (!is_stopped) return Report(is_stopped.error());
     return *is_stopped ? kBadInput : kDone;
+  }
+  if (o.is_search) {
+    return Report({Error::Kind::kUsage, "a search needs a recipe of no codec"});
   }
   if (!o.weight_bits.empty() || !o.activation_bits.empty()) {
     return Report({Error::Kind::kUsage, "--bitw and --bita are not for codecs"});

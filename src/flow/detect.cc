@@ -1,26 +1,16 @@
 #include "flow/detect.h"
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 
 #include "base/check.h"
-#include "base/files.h"
 #include "engine/engine.h"
 #include "flow/model_input.h"
 #include "image/reader.h"
-#include "report/table.h"
 
 namespace lichen {
 namespace {
-
-constexpr int64_t kFields = 6;
-constexpr double kAnchorPx = 20;
-
-double Overlap(double a_min, double a_max, double b_min, double b_max) {
-  return std::max(0.0, std::min(a_max, b_max) - std::max(a_min, b_min));
-}
 
 Result<double> ParseNumber(const std::string& text) {
   double value = 0;
@@ -31,32 +21,14 @@ Result<double> ParseNumber(const std::string& text) {
   return value;
 }
 
-Result<std::vector<Detection>> ReadLabels(const std::filesystem::path& path) {
-  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, 64 << 20));
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  LICHEN_TRY(const Table table, InPlace(path.string(), ParseCsv(text)));
-  std::vector<size_t> columns;
-  for (const char* name : {"file", "xmin", "xmax", "ymin", "ymax"}) {
-    const auto it = std::find(table.header.begin(), table.header.end(), name);
-    if (it == table.header.end()) return Fail("{}: has no column '{}'", path.string(), name);
-    columns.push_back(static_cast<size_t>(it - table.header.begin()));
+Result<std::vector<Detection>> ReadLabels(const std::filesystem::path& path,
+                                          const std::filesystem::path& folder) {
+  LICHEN_TRY(const std::vector<LabelledBox> boxes, ReadBoxesCsv(path, folder));
+  std::vector<Detection> detections;
+  for (const LabelledBox& label : boxes) {
+    detections.push_back({.picture = label.picture.filename().string(), .label = label.box});
   }
-  std::vector<Detection> labels;
-  for (const auto& row : table.rows) {
-    Detection label{.picture = row[columns[0]]};
-    double* const edges[] = {&label.label.xmin, &label.label.xmax, &label.label.ymin,
-                             &label.label.ymax};
-    for (size_t i = 0; i < 4; ++i) {
-      LICHEN_TRY(*edges[i], InPlace(fmt::format("{}: {}", path.string(), label.picture),
-                                    ParseNumber(row[columns[i + 1]])));
-    }
-    if (std::filesystem::path(label.picture).filename() != label.picture) {
-      return Fail("{}: '{}' is no plain file name", path.string(), label.picture);
-    }
-    labels.push_back(std::move(label));
-  }
-  if (labels.empty()) return Fail("{}: names no picture", path.string());
-  return labels;
+  return detections;
 }
 
 // What a detection net tells about its head.
@@ -74,9 +46,9 @@ Result<Head> FindHead(const IntNet& net) {
   if (metadata("task") != "detect" || !head.graph || head.graph->outputs.size() != 1) {
     return Fail("is no detection model (metadata task = detect, graph main)");
   }
-  if (head.graph->tensor(head.graph->outputs[0]).channels % kFields != 0) {
+  if (head.graph->tensor(head.graph->outputs[0]).channels % kHeadFields != 0) {
     return Fail("its head has {} channels, no multiple of {}",
-                head.graph->tensor(head.graph->outputs[0]).channels, kFields);
+                head.graph->tensor(head.graph->outputs[0]).channels, kHeadFields);
   }
   LICHEN_TRY(head.div, InPlace("metadata div", ParseNumber(metadata("div"))));
   if (head.div <= 0) return Fail("metadata div {} is not positive", head.div);
@@ -85,23 +57,16 @@ Result<Head> FindHead(const IntNet& net) {
 
 }  // namespace
 
-double Iou(const Box& a, const Box& b) {
-  const double both =
-      Overlap(a.xmin, a.xmax, b.xmin, b.xmax) * Overlap(a.ymin, a.ymax, b.ymin, b.ymax);
-  const double either =
-      (a.xmax - a.xmin) * (a.ymax - a.ymin) + (b.xmax - b.xmin) * (b.ymax - b.ymin) - both;
-  return either > 0 ? both / either : 0;
-}
-
 Box DecodeBox(const Tensor<int32_t>& head, double div, Size2 input, Size2 picture) {
   const Shape& s = head.shape();
-  LICHEN_CHECK(s.n == 1 && s.c % kFields == 0 && s.Count() > 0);
-  const int64_t anchors = s.c / kFields;
+  LICHEN_CHECK(s.n == 1 && s.c % kHeadFields == 0 && s.Count() > 0);
+  const int64_t anchors = s.c / kHeadFields;
   int64_t best_y = 0, best_x = 0, best = INT64_MIN;
   for (int64_t y = 0; y < s.h; ++y) {
     for (int64_t x = 0; x < s.w; ++x) {
       int64_t confidence = 0;
-      for (int64_t a = 0; a < anchors; ++a) confidence += head(0, y, x, a * kFields + 4);
+      for (int64_t a = 0; a < anchors; ++a)
+        confidence += head(0, y, x, a * kHeadFields + kConfidenceField);
       if (confidence <= best) continue;
       best = confidence;
       best_y = y;
@@ -111,7 +76,7 @@ Box DecodeBox(const Tensor<int32_t>& head, double div, Size2 input, Size2 pictur
   double mean[4] = {};
   for (int64_t a = 0; a < anchors; ++a) {
     for (int64_t field = 0; field < 4; ++field) {
-      const double v = head(0, best_y, best_x, a * kFields + field) / div;
+      const double v = head(0, best_y, best_x, a * kHeadFields + field) / div;
       mean[field] +=
           (field < 2 ? 1 / (1 + std::exp(-v)) : std::exp(v)) / static_cast<double>(anchors);
     }
@@ -135,7 +100,7 @@ Result<DetectionScore> EvaluateDetection(const IntNet& net, const std::filesyste
   const CompiledGraph graph(*head.graph);
   const auto output = static_cast<size_t>(head.graph->outputs[0].index);
   DetectionScore score;
-  LICHEN_TRY(score.detections, ReadLabels(labels));
+  LICHEN_TRY(score.detections, ReadLabels(labels, folder));
   for (size_t i = 0; i < score.detections.size(); ++i) {
     Detection& detection = score.detections[i];
     if (progress) progress(static_cast<int64_t>(i), static_cast<int64_t>(score.detections.size()));

@@ -14,20 +14,10 @@
 #include "base/result.h"
 #include "base/tensor.h"
 #include "base/threads.h"
+#include "data/boxes.h"
 #include "net/int_net.h"
 
 namespace lichen {
-
-// Edges in pixels.
-struct Box {
-  double xmin = 0;
-  double xmax = 0;
-  double ymin = 0;
-  double ymax = 0;
-};
-
-// Intersection over union; 0 where the union is empty.
-double Iou(const Box& a, const Box& b);
 
 // Requires n = 1 and channels that are a multiple of 6; div > 0.
 Box DecodeBox(const Tensor<int32_t>& head, double div, Size2 input, Size2 picture);

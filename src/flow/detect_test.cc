@@ -13,14 +13,6 @@ namespace fs = std::filesystem;
 
 const fs::path kShared = fs::path(LICHEN_SOURCE_DIR) / ".." / "shared";
 
-TEST(Iou, OfEqualDisjointAndHalfOverlappingBoxes) {
-  const Box box{0, 10, 0, 10};
-  EXPECT_DOUBLE_EQ(Iou(box, box), 1);
-  EXPECT_DOUBLE_EQ(Iou(box, {20, 30, 0, 10}), 0);
-  EXPECT_DOUBLE_EQ(Iou(box, {5, 15, 0, 10}), 1.0 / 3);
-  EXPECT_DOUBLE_EQ(Iou({}, {}), 0);
-}
-
 TEST(DecodeBox, TakesTheCellOfLargestConfidence) {
   Tensor<int32_t> head({1, 2, 4, 12});  // two anchors
   head(0, 1, 2, 4) = 5;

@@ -29,7 +29,9 @@ uint32_t Rgb8(const ImageInfo& info, const uint16_t* pixel, int c) {
   return info.bit_depth == 8 ? sample : (sample * 255U + 32767U) / 65535U;
 }
 
-Result<RgbPicture> ReadPicture(const fs::path& path, int64_t max_short_side_px) {
+}  // namespace
+
+Result<RgbPicture> ReadRgbPicture(const fs::path& path, int64_t max_short_side_px) {
   LICHEN_TRY(const std::unique_ptr<ImageReader> reader, OpenImage(path));
   const ImageInfo& info = reader->info();
   const int64_t factor = StoredFactor({info.height, info.width}, max_short_side_px);
@@ -58,8 +60,6 @@ Result<RgbPicture> ReadPicture(const fs::path& path, int64_t max_short_side_px) 
   }
   return picture;
 }
-
-}  // namespace
 
 Result<std::vector<fs::path>> FilesOfFolder(const fs::path& folder) {
   std::error_code error;
@@ -107,7 +107,7 @@ Result<PictureSet> PictureSet::Open(const fs::path& folder, const PictureSetOpti
   threads.For(set.picture_count(), [&](int64_t i) {
     const auto index = static_cast<size_t>(i);
     if (!is_cached[index]) return;
-    pictures[index] = ReadPicture(set.entries_[index].path, options.max_short_side_px);
+    pictures[index] = ReadRgbPicture(set.entries_[index].path, options.max_short_side_px);
   });
   std::vector<Entry> readable;
   for (size_t i = 0; i < pictures.size(); ++i) {
@@ -158,7 +158,7 @@ Result<void> PictureSet::Crop(uint64_t key, std::span<uint8_t> out) const {
     const Entry& entry = entries_[static_cast<size_t>((first + i) % picture_count())];
     Result<RgbPicture> read = RgbPicture{};
     if (!entry.picture) {
-      read = ReadPicture(entry.path, options_.max_short_side_px);
+      read = ReadRgbPicture(entry.path, options_.max_short_side_px);
       if (!read) {
         Skip(entry.path, read.error().message);
         continue;

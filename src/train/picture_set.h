@@ -31,6 +31,9 @@ struct PictureSetOptions {
 // Regular files of a folder, sorted; sub-folders are not entered.
 Result<std::vector<std::filesystem::path>> FilesOfFolder(const std::filesystem::path& folder);
 
+// Scaled down by a whole number where the short side is at least twice as long as max_short_side_px.
+Result<RgbPicture> ReadRgbPicture(const std::filesystem::path& path, int64_t max_short_side_px);
+
 struct SkippedPicture {
   std::string name;
   std::string reason;

@@ -28,6 +28,8 @@ Result<void> ReadNetwork(const RecipeFile& open, const CnnOverrides& overrides, 
   LICHEN_TRY(const CnnDefinition net, FindCnn(r.model, r.width_factor));
   if (!overrides.weight_bits.empty()) bitw = overrides.weight_bits;
   if (!overrides.activation_bits.empty()) bita = overrides.activation_bits;
+  r.is_search = overrides.is_search;
+  if (r.is_search) return {};
   if (bitw.empty() != bita.empty()) {
     return Fail(
         "{}: network: bitw and bita belong together; without both the network is trained in float",
@@ -42,11 +44,19 @@ Result<void> ReadNetwork(const RecipeFile& open, const CnnOverrides& overrides, 
   return {};
 }
 
-Result<void> ReadData(const RecipeFile& open, const fs::path& overriding, CnnDataRecipe& d) {
+Result<void> ReadData(const RecipeFile& open, const fs::path& overriding, CnnTaskKind task,
+                      CnnDataRecipe& d) {
   TomlSection s(open.Section("data"), open.file, "data");
-  std::string folder;
+  std::string folder, boxes;
   s.Read("folder", folder);
-  s.Read("max_shift_px", d.max_shift_px, 0, kMaxShiftPx);
+  if (task == CnnTaskKind::kDetect) {
+    s.Read("boxes", boxes);
+    s.Read("training_scenes", d.training_scenes, 1, kMaxSteps);
+    s.Read("test_scenes", d.test_scenes, 1, 1 << 20);
+    if (!boxes.empty()) d.boxes = (open.base / boxes).lexically_normal();
+  } else {
+    s.Read("max_shift_px", d.max_shift_px, 0, kMaxShiftPx);
+  }
   s.Read("flip", d.flip);
   if (!overriding.empty()) {
     d.folder = overriding;
@@ -69,11 +79,18 @@ Result<void> ReadTraining(const RecipeFile& open, CnnRecipe& r) {
   return s.Finish();
 }
 
+Result<void> ReadSearch(const RecipeFile& open, SearchRecipe& search) {
+  TomlSection s(open.Section("search"), open.file, "search");
+  s.Read("strength", search.strength, 0, 1e6);
+  s.Read("choice_learning_rate", search.choice_learning_rate, 0, 10);
+  return s.Finish();
+}
+
 }  // namespace
 
 Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overrides) {
   LICHEN_TRY(const RecipeFile open,
-             OpenRecipeFile(path, overrides.output, {"network", "data", "training"}));
+             OpenRecipeFile(path, overrides.output, {"network", "data", "training", "search"}));
   CnnRecipe r;
   r.model = open.model;
   r.output = open.output;
@@ -81,13 +98,20 @@ Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overri
   r.training.batch = 128;
   r.training.max_gradient_norm = 10;
   LICHEN_TRY_VOID(ReadNetwork(open, overrides, r));
-  LICHEN_TRY_VOID(ReadData(open, overrides.data_folder, r.data));
+  LICHEN_TRY(const CnnDefinition net, FindCnn(r.model));
+  LICHEN_TRY_VOID(ReadData(open, overrides.data_folder, net.task, r.data));
   LICHEN_TRY_VOID(ReadTraining(open, r));
+  LICHEN_TRY_VOID(ReadSearch(open, r.search));
   return r;
 }
 
 std::string ToJson(const CnnRecipe& r) {
   const TrainingRecipe& t = r.training;
+  Json search;
+  if (r.is_search) {
+    search = {{"strength", r.search.strength},
+              {"choice_learning_rate", r.search.choice_learning_rate}};
+  }
   return Json{{"model", r.model},
               {"output", r.output.string()},
               {"network",
@@ -97,6 +121,9 @@ std::string ToJson(const CnnRecipe& r) {
                 {"bita", BitString(r.precision.activation_bits)}}},
               {"data",
                {{"folder", r.data.folder.string()},
+                {"boxes", r.data.boxes.string()},
+                {"training_scenes", r.data.training_scenes},
+                {"test_scenes", r.data.test_scenes},
                 {"max_shift_px", r.data.max_shift_px},
                 {"flip", r.data.flip}}},
               {"training",
@@ -111,14 +138,15 @@ std::string ToJson(const CnnRecipe& r) {
                 {"log_steps", t.log_steps},
                 {"checkpoint_steps", t.checkpoint_steps},
                 {"start_from", t.start_from.string()},
-                {"fresh", t.fresh}}}}
+                {"fresh", t.fresh}}},
+              {"search", search}}
       .dump();
 }
 
 Result<void> CheckSameRun(const std::string& recorded, const CnnRecipe& recipe) {
   return CheckSameValues(recorded, ToJson(recipe),
                          {"/model", "/network", "/data/max_shift_px", "/data/flip",
-                          "/training/batch", "/training/seed"});
+                          "/data/training_scenes", "/training/batch", "/training/seed", "/search"});
 }
 
 }  // namespace lichen

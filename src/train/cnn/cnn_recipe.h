@@ -15,9 +15,19 @@ namespace lichen {
 
 // [data]
 struct CnnDataRecipe {
-  std::filesystem::path folder;  // as of ReadLabelledPictures()
-  int64_t max_shift_px = 0;      // pictures are moved by up to this, each way; 0 comes in
-  bool flip = false;             // half of them are mirrored
+  // Of classification as of ReadLabelledPictures(); of detection as of ReadLabelledBoxes(), or of photographs.
+  std::filesystem::path folder;
+  std::filesystem::path boxes;  // detection: CSV that gives made-up objects their sizes, or empty
+  int64_t training_scenes = 10000;  // made-up ones, per epoch
+  int64_t test_scenes = 500;
+  int64_t max_shift_px = 0;  // pictures are moved by up to this, each way; 0 comes in
+  bool flip = false;         // half of them are mirrored
+};
+
+// [search]
+struct SearchRecipe {
+  double strength = 1e-3;              // loss = task + strength * cost (train/cnn/cost.h)
+  double choice_learning_rate = 0.02;  // of the shares' logits, where the weights' is learning_rate
 };
 
 struct CnnRecipe {
@@ -27,6 +37,8 @@ struct CnnRecipe {
   CnnPrecision precision;
   CnnDataRecipe data;
   TrainingRecipe training;  // without lambdas; weights are not averaged
+  SearchRecipe search;
+  bool is_search = false;   // of widths, by a supernet; `precision` gives the quantiser alone then
   double weight_decay = 0;  // of convolutions' weights, per step and unit of learning rate
 };
 
@@ -36,6 +48,7 @@ struct CnnOverrides {
   std::filesystem::path output;
   std::string weight_bits;
   std::string activation_bits;
+  bool is_search = false;
 };
 
 Result<CnnRecipe> ReadCnnRecipe(const std::filesystem::path& path, const CnnOverrides& overrides);

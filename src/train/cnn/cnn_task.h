@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/threads.h"
 #include "train/cnn/cnn_recipe.h"
 #include "train/torch.h"
 
@@ -40,5 +41,8 @@ class CnnTask {
 
 Result<std::unique_ptr<CnnTask>> OpenClassification(const CnnRecipe& recipe,
                                                     const CnnDefinition& net);
+// Scenes that are made up (train/cnn/scenes.h) where the recipe names `boxes`, else labelled pictures.
+Result<std::unique_ptr<CnnTask>> OpenDetection(const CnnRecipe& recipe, const CnnDefinition& net,
+                                               const Threads& threads);
 
 }  // namespace lichen

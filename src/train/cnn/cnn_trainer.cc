@@ -10,6 +10,7 @@
 #include "net/model_file.h"
 #include "train/cnn/cnn.h"
 #include "train/cnn/cnn_task.h"
+#include "train/cnn/supernet.h"
 #include "train/device.h"
 #include "train/schedule.h"
 #include "train/state_archive.h"
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kTestBatch = 250;
+constexpr int64_t kTestBatch = 50;
 
 double Seconds(Clock::time_point since) {
   return std::chrono::duration<double>(Clock::now() - since).count();
@@ -31,17 +32,31 @@ double Seconds(Clock::time_point since) {
 struct CnnState {
   int64_t step = 0;
   std::shared_ptr<Cnn> module;
+  CnnSupernet* supernet = nullptr;  // the module, in a search
   std::optional<Adam> optimiser;
 };
 
 // Weights are not averaged: the running statistics of batch norms belong to the weights themselves.
 Result<CnnState> NewState(const CnnRecipe& recipe, const CnnDefinition& net,
-                          const torch::Device& device) {
+                          const DspFactorFunction& factor, const torch::Device& device) {
   torch::manual_seed(static_cast<uint64_t>(recipe.training.seed));
   CnnState state;
-  state.module = std::make_shared<Cnn>(net, recipe.precision);
+  if (recipe.is_search) {
+    const auto supernet = std::make_shared<CnnSupernet>(net, recipe.precision.quantiser, factor);
+    state.supernet = supernet.get();
+    state.module = supernet;
+  } else {
+    state.module = std::make_shared<Cnn>(net, recipe.precision);
+  }
   state.module->to(device);
   state.optimiser.emplace(state.module->parameters());
+  const auto parameters = state.module->named_parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (CnnSupernet::IsChoice(parameters[i].key())) {
+      state.optimiser->speeds[i] =
+          recipe.search.choice_learning_rate / std::max(recipe.training.learning_rate, 1e-12);
+    }
+  }
   return state;
 }
 
@@ -57,6 +72,7 @@ Result<void> StartFrom(const CnnRecipe& recipe, CnnState& state, const torch::De
     if (std::any_of(fresh.begin(), fresh.end(),
                     [&](const std::string& begin) { return parameter.key().rfind(begin, 0) == 0; }))
       continue;
+    if (CnnSupernet::IsChoice(parameter.key())) continue;
     torch::Tensor source, target = parameter.value();
     if (!weights.try_read(parameter.key(), source) || source.sizes() != target.sizes()) {
       return Fail("{}: holds no {} of this network's shape", place, parameter.key());
@@ -76,7 +92,7 @@ Result<CnnState> FirstState(const CnnRecipe& recipe, const CnnDefinition& net,
     return Fail("{}: holds a run already; --resume continues it, --restart replaces it",
                 path.string());
   }
-  LICHEN_TRY(CnnState state, NewState(recipe, net, device));
+  LICHEN_TRY(CnnState state, NewState(recipe, net, options.dsp_factor, device));
   if (!options.is_resumed) {
     if (!recipe.training.start_from.empty()) LICHEN_TRY_VOID(StartFrom(recipe, state, device));
     return state;
@@ -109,7 +125,7 @@ class Run {
     result_.picture_count = task.training_count();
     result_.test_count = task.test_count();
     result_.checkpoint = recipe.output / "checkpoint.pt";
-    result_.model = recipe.output / "model.lichen";
+    if (!state_.supernet) result_.model = recipe.output / "model.lichen";
   }
 
   Result<CnnTrainResult> Go() {
@@ -129,6 +145,7 @@ class Run {
       if (ends || state_.step % t.log_steps == 0) LICHEN_TRY_VOID(WriteLine());
       if (ends || state_.step % t.checkpoint_steps == 0) LICHEN_TRY_VOID(Save());
     }
+    if (state_.supernet) NoteChoice();
     if (!result_.is_stopped) LICHEN_TRY_VOID(Test());
     LICHEN_TRY_VOID(log_.Write({{"event", "end"}, {"step", state_.step}}));
     return std::move(result_);
@@ -151,7 +168,12 @@ class Run {
     const std::vector<torch::Tensor> parameters = state_.module->parameters();
     for (const torch::Tensor& parameter : parameters) parameter.mutable_grad() = torch::Tensor();
     const torch::Tensor outputs = state_.module->Forward(batch.samples.to(device_));
-    const torch::Tensor loss = task_.Loss(outputs, batch.targets);
+    torch::Tensor loss = task_.Loss(outputs, batch.targets);
+    if (state_.supernet) {
+      const torch::Tensor cost = state_.supernet->Cost();
+      result_.last.cost = cost.item<double>();
+      loss = loss + recipe_.search.strength * cost;
+    }
     const auto value = loss.item<double>();
     if (!std::isfinite(value)) return NotFinite("loss");
     loss.backward();
@@ -192,15 +214,32 @@ class Run {
 
   Result<void> WriteLine() {
     const CnnProgress& p = result_.last;
-    LICHEN_TRY_VOID(log_.Write({{"step", p.step},
-                                {"loss", p.loss},
-                                {result_.score_name, p.score},
-                                {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
-                                {"gradient_norm", sums_.gradient_norm / sums_.steps},
-                                {"pictures_per_second", p.pictures_per_second},
-                                {"seconds", Seconds(start_)}}));
+    Json line = {{"step", p.step},
+                 {"loss", p.loss},
+                 {result_.score_name, p.score},
+                 {"learning_rate", LearningRate(recipe_.training, p.step - 1)},
+                 {"gradient_norm", sums_.gradient_norm / sums_.steps},
+                 {"pictures_per_second", p.pictures_per_second},
+                 {"seconds", Seconds(start_)}};
+    if (state_.supernet) {
+      NoteChoice();
+      line.update({{"cost", p.cost},
+                   {"bitw", BitString(result_.choice.weight_bits)},
+                   {"bita", BitString(result_.choice.activation_bits)}});
+    }
     sums_ = Sums();
-    return {};
+    return log_.Write(line);
+  }
+
+  void NoteChoice() {
+    result_.choice = state_.supernet->Choice();
+    const torch::Tensor shares =
+        state_.supernet->Shares().detach().flatten(0, 1).to(torch::kCPU).to(torch::kFloat64);
+    result_.shares.clear();
+    for (int64_t row = 0; row < shares.size(0); ++row) {
+      const double* first = shares[row].data_ptr<double>();
+      result_.shares.emplace_back(first, first + shares.size(1));
+    }
   }
 
   Result<void> Save() {
@@ -208,14 +247,16 @@ class Run {
     LICHEN_TRY(const std::string bytes, ToArchive({state_.step, ToJson(recipe_)}, *state_.module,
                                                   *state_.optimiser, state_.module->parameters()));
     LICHEN_TRY_VOID(WriteFile(result_.checkpoint, std::string_view(bytes)));
-    Model model = state_.module->ToModel();
-    std::visit(
-        [&](auto& net) {
-          net.metadata["steps"] = std::to_string(state_.step);
-          net.metadata["data"] = result_.source;
-        },
-        model);
-    LICHEN_TRY_VOID(SaveModel(result_.model, model));
+    if (!state_.supernet) {
+      Model model = state_.module->ToModel();
+      std::visit(
+          [&](auto& net) {
+            net.metadata["steps"] = std::to_string(state_.step);
+            net.metadata["data"] = result_.source;
+          },
+          model);
+      LICHEN_TRY_VOID(SaveModel(result_.model, model));
+    }
     return log_.Write({{"event", "checkpoint"}, {"step", state_.step}});
   }
 
@@ -263,7 +304,9 @@ Result<CnnTrainResult> TrainCnn(const CnnRecipe& recipe, const CnnTrainOptions& 
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
   return CatchTorch([&]() -> Result<CnnTrainResult> {
     LICHEN_TRY(CnnState state, FirstState(recipe, net, options, device));
-    LICHEN_TRY(const auto task, OpenClassification(recipe, net));
+    LICHEN_TRY(const auto task, net.task == CnnTaskKind::kDetect
+                                    ? OpenDetection(recipe, net, threads)
+                                    : OpenClassification(recipe, net));
     const fs::path path = recipe.output / "log.jsonl";
     LICHEN_TRY(TrainLog log,
                options.is_resumed ? TrainLog::Resume(path, state.step) : TrainLog::Create(path));

@@ -10,7 +10,7 @@ constexpr double kProductUnits = 64;
 int64_t PackedKernel(const CnnLayer& layer) { return layer.is_linear ? 1 : layer.kernel; }
 
 std::vector<LayerCost> CostsOf(const CnnDefinition& net, const CnnPrecision& precision,
-                               const DspFactor& factor) {
+                               const DspFactorFunction& factor) {
   const std::vector<CnnLayerShape> shapes = ShapesOf(net);
   std::vector<LayerCost> costs;
   for (size_t i = 0; i < shapes.size(); ++i) {

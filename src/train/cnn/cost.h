@@ -12,7 +12,8 @@ namespace lichen {
 
 // Multiply-accumulates per DSP and cycle of a square kernel (1 for linear layers), for so many bits of weights and
 // activations; above 0.
-using DspFactor = std::function<double(int64_t kernel, int weight_bits, int activation_bits)>;
+using DspFactorFunction =
+    std::function<double(int64_t kernel, int weight_bits, int activation_bits)>;
 
 struct LayerCost {
   int64_t mac_count = 0;
@@ -20,7 +21,7 @@ struct LayerCost {
   double dsp_cycles = 0;  // mac_count / factor: cycles of one DSP
 };
 std::vector<LayerCost> CostsOf(const CnnDefinition& net, const CnnPrecision& precision,
-                               const DspFactor& factor);
+                               const DspFactorFunction& factor);
 
 // The side of the kernel that a layer's factor is asked for.
 int64_t PackedKernel(const CnnLayer& layer);

@@ -13,7 +13,8 @@ constexpr std::string_view kChoice = "choice_";
 
 }  // namespace
 
-CnnSupernet::CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const DspFactor& factor)
+CnnSupernet::CnnSupernet(CnnDefinition definition, QuantiserKind quantiser,
+                         const DspFactorFunction& factor)
     : Cnn(std::move(definition), {.quantiser = quantiser}), quantiser_(quantiser) {
   const CnnDefinition& net = this->definition();
   const std::vector<CnnLayerShape> shapes = ShapesOf(net);

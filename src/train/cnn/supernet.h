@@ -14,7 +14,7 @@ namespace lichen {
 
 class CnnSupernet : public Cnn {
  public:
-  CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const DspFactor& factor);
+  CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const DspFactorFunction& factor);
 
   // Sum over layers of CostUnit() * sum over widths of p(w) * p(a) / factor(w, a); with gradients of the choices.
   torch::Tensor Cost() const;

@@ -1,0 +1,51 @@
+// Pictures with one labelled box each, and how well boxes agree.
+//
+// Contract: label files are not trusted; an error names file and line or picture. Boxes are edges in pixels.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace lichen {
+
+// Edges in pixels.
+struct Box {
+  double xmin = 0;
+  double xmax = 0;
+  double ymin = 0;
+  double ymax = 0;
+};
+
+// An UltraNet-like head (flow/detect.h): channel = anchor * kHeadFields + field, fields x, y, w, h, confidence, class.
+inline constexpr int64_t kHeadFields = 6;
+inline constexpr int64_t kConfidenceField = 4;
+inline constexpr double kAnchorPx = 20;  // side of every anchor, in pixels of the network's input
+
+// Intersection over union; 0 where the union is empty.
+double Iou(const Box& a, const Box& b);
+
+struct LabelledBox {
+  std::filesystem::path picture;
+  Box box;
+};
+
+// A CSV file with columns file, xmin, xmax, ymin, ymax in pixels; pictures lie in `folder`.
+Result<std::vector<LabelledBox>> ReadBoxesCsv(const std::filesystem::path& csv,
+                                              const std::filesystem::path& folder);
+
+// The box of a YOLO label file for a picture of that size: the first line's "class cx cy w h", centre and size as shares of the
+// picture's sides.
+Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width);
+
+// What lies in the folder tells the format, pictures being in images/:
+//   DAC-SDC  labels.csv
+//   YOLO     labels/NAME.txt for images/NAME.jpg or .png; pictures without a file or with an empty one are left out
+// In the order of names. Error: no picture.
+Result<std::vector<LabelledBox>> ReadLabelledBoxes(const std::filesystem::path& folder);
+
+}  // namespace lichen
