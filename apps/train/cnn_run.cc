@@ -74,12 +74,11 @@ Result<void> RefuseCodecOptions(const TrainArguments& o) {
 
 Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
   LICHEN_TRY_VOID(RefuseCodecOptions(o));
-  LICHEN_TRY(const CnnRecipe recipe,
-             ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
-                                      .output = o.output,
-                                      .weight_bits = o.weight_bits,
-                                      .activation_bits = o.activation_bits,
-                                      .is_search = o.is_search}));
+  LICHEN_TRY(const CnnRecipe recipe, ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
+                                                              .output = o.output,
+                                                              .weight_bits = o.weight_bits,
+                                                              .activation_bits = o.activation_bits,
+                                                              .is_search = o.is_search}));
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
   DspFactorFunction factor;
   if (o.is_search) {
