@@ -1,0 +1,262 @@
+#include "target/packing_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include <fmt/ranges.h>
+
+#include "base/check.h"
+#include "target/packing_layout.h"
+
+namespace lichen {
+namespace {
+
+constexpr size_t kMaxLanes = 64;
+constexpr int kExhaustiveBits = 24;
+
+uint64_t Mask(int bits) { return (uint64_t{1} << bits) - 1; }
+
+// The low bits of a word as a signed number.
+int64_t SignExtend(uint64_t word, int bits) {
+  return static_cast<int64_t>(word << (64 - bits)) >> (64 - bits);
+}
+
+}  // namespace
+
+PackingModel::PackingModel(const PackingRecipe& recipe)
+    : recipe_(recipe),
+      weight_count_(recipe.WeightCount()),
+      activation_count_(recipe.ActivationCount()),
+      lane_count_(recipe.parts[0].lanes.size()),
+      sum_bits_(PortsOf(recipe.problem.device).sum_bits) {
+  LICHEN_CHECK(lane_count_ <= kMaxLanes);
+  const DspPorts& ports = PortsOf(recipe.problem.device);
+  for (size_t p = 0; p < recipe.parts.size(); ++p) {
+    Part part;
+    part.layout = recipe.parts[p];
+    const PackedPart& layout = part.layout;
+    part.weight_port_bits = layout.is_weight_on_wide ? ports.wide_bits : ports.narrow_bits;
+    part.activation_port_bits = layout.is_weight_on_wide ? ports.narrow_bits : ports.wide_bits;
+    part.shift = layout.weight_shift + layout.activation_shift;
+    for (size_t i = 0; i < layout.activation_base.size(); ++i) {
+      part.activations.push_back({layout.activation_base[i], layout.OffsetOf(i)});
+    }
+    for (const auto& pairs : PairsOf(layout)) {
+      part.pair_start.push_back(static_cast<int>(part.pair_weight.size()));
+      for (const OperandPair& pair : pairs) {
+        part.pair_weight.push_back(pair.weight);
+        part.pair_activation.push_back(pair.activation);
+      }
+    }
+    part.pair_start.push_back(static_cast<int>(part.pair_weight.size()));
+    LICHEN_CHECK(part.pair_start.size() == lane_count_ + 1 && layout.lanes.size() == lane_count_);
+    part.order = LaneOrder(recipe, p);
+    parts_.push_back(std::move(part));
+  }
+}
+
+uint64_t PackingModel::WeightWord(size_t part, std::span<const int32_t> weights) const {
+  const Part& p = parts_[part];
+  int64_t word = 0;
+  for (size_t i = 0; i < weight_count_; ++i) {
+    word += WeightPart(recipe_, part, weights[i]) << p.layout.weight_base[i];
+  }
+  return static_cast<uint64_t>(word) & Mask(p.weight_port_bits);
+}
+
+uint64_t PackingModel::ActivationWord(size_t part, std::span<const int32_t> activations) const {
+  const Part& p = parts_[part];
+  uint64_t word = 0;
+  for (size_t i = 0; i < activation_count_; ++i) {
+    word |= static_cast<uint64_t>(ActivationPart(p.layout, activations[i])) << p.layout.activation_base[i];
+  }
+  // The topmost field's sign bit is its inverted top bit, and so are the bits above.
+  if (p.layout.offset == ActivationOffset::kTop) {
+    const int sign = p.layout.activation_base.back() + p.layout.activation_bits - 1;
+    const bool is_negative = !(word >> sign & 1);
+    word = (word & Mask(sign)) | (is_negative ? ~Mask(sign) : 0);
+  }
+  return word & Mask(p.activation_port_bits);
+}
+
+void PackingModel::RunPart(size_t part, std::span<const int32_t> weights,
+                           std::span<const int32_t> activations, std::span<int64_t> sums) const {
+  const Part& p = parts_[part];
+  const int depth = recipe_.problem.accumulate;
+  uint64_t sum = static_cast<uint64_t>(p.layout.post_constant);
+  uint64_t low[kMaxLanes] = {};  // lanes modulo 2^spill, known from operands
+  int64_t correction[kMaxLanes] = {};  // what the offsets took off: a constant of the weights
+  for (int d = 0; d < depth; ++d) {
+    const auto w = weights.subspan(static_cast<size_t>(d) * weight_count_, weight_count_);
+    const auto a = activations.subspan(static_cast<size_t>(d) * activation_count_, activation_count_);
+    const uint64_t activation_word =
+        (ActivationWord(part, a) + static_cast<uint64_t>(p.layout.pre_adder)) & Mask(p.activation_port_bits);
+    const int64_t product = SignExtend(WeightWord(part, w), p.weight_port_bits) *
+                            SignExtend(activation_word, p.activation_port_bits);
+    sum = (sum + static_cast<uint64_t>(product)) & Mask(sum_bits_);
+    for (size_t lane = 0; lane < lane_count_; ++lane) {
+      for (int i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
+        const int64_t weight = WeightPart(recipe_, part, w[static_cast<size_t>(p.pair_weight[i])]);
+        const auto index = static_cast<size_t>(p.pair_activation[i]);
+        const int64_t offset = p.activations[index].offset;
+        low[lane] += static_cast<uint64_t>(weight * (ActivationPart(p.layout, a[index]) + offset));
+        correction[lane] -= weight * offset;
+      }
+    }
+  }
+  uint64_t carry = 0;  // from the lane below
+  int64_t values[kMaxLanes];
+  for (size_t lane = 0; lane < lane_count_; ++lane) {
+    const PackedLane& l = p.layout.lanes[lane];
+    const uint64_t raw = sum >> l.base & Mask(l.bits - l.spill);
+    uint64_t above = 0;  // the part of this lane that lies on the next
+    if (l.spill > 0) {
+      const PackedLane& next = p.layout.lanes[lane + 1];
+      // Only the low bits of `low` are used: those that the hardware computes.
+      above = ((sum >> next.base) - low[lane + 1] - static_cast<uint64_t>(next.bias)) & Mask(l.spill);
+    }
+    const uint64_t field = above << (l.bits - l.spill) | raw;
+    values[lane] = static_cast<int64_t>((field - carry) & Mask(l.bits)) - l.bias + correction[lane];
+    const bool has_wrapped = field < carry;
+    carry = lane + 1 == lane_count_ || l.carry_max == 0 ? 0 : above + (has_wrapped ? uint64_t{1} << l.spill : 0);
+  }
+  for (size_t lane = 0; lane < lane_count_; ++lane) {
+    sums[lane] += values[p.order[lane]] * (int64_t{1} << p.shift);
+  }
+}
+
+void PackingModel::Run(std::span<const int32_t> weights, std::span<const int32_t> activations,
+                       std::span<int64_t> sums) const {
+  std::ranges::fill(sums, 0);
+  for (size_t part = 0; part < parts_.size(); ++part) RunPart(part, weights, activations, sums);
+}
+
+void PackingModel::Expect(std::span<const int32_t> weights, std::span<const int32_t> activations,
+                          std::span<int64_t> sums) const {
+  const Part& p = parts_[0];
+  std::ranges::fill(sums, 0);
+  for (size_t d = 0; d < static_cast<size_t>(recipe_.problem.accumulate); ++d) {
+    for (size_t lane = 0; lane < lane_count_; ++lane) {
+      for (int i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
+        sums[lane] += int64_t{weights[d * weight_count_ + static_cast<size_t>(p.pair_weight[i])]} *
+                      activations[d * activation_count_ + static_cast<size_t>(p.pair_activation[i])];
+      }
+    }
+  }
+}
+
+namespace {
+
+// All operands of D products, and the ranges they come from.
+class Cases {
+ public:
+  Cases(const PackingRecipe& recipe, const PackingModel& model)
+      : model_(model), weight_(WeightInterval(recipe.problem.weight_range, recipe.problem.weight_bits)),
+        activation_max_(static_cast<int32_t>((int64_t{1} << recipe.problem.activation_bits) - 1)) {
+    const auto depth = static_cast<size_t>(recipe.problem.accumulate);
+    weights_.resize(depth * model.weight_count());
+    activations_.resize(depth * model.activation_count());
+    sums_.resize(model.lane_count());
+    expected_.resize(model.lane_count());
+  }
+
+  // Number of all operand values, at most 2^kExhaustiveBits.
+  int64_t Count() const {
+    double count = std::pow(static_cast<double>(weight_.hi - weight_.lo + 1), static_cast<double>(weights_.size())) *
+                   std::pow(static_cast<double>(activation_max_) + 1, static_cast<double>(activations_.size()));
+    return count < static_cast<double>(int64_t{1} << kExhaustiveBits) ? static_cast<int64_t>(count)
+                                                                    : int64_t{1} << kExhaustiveBits;
+  }
+
+  void First() {
+    std::ranges::fill(weights_, static_cast<int32_t>(weight_.lo));
+    std::ranges::fill(activations_, 0);
+  }
+  // The next of all operand values, counting up.
+  void Next() {
+    for (int32_t& a : activations_) {
+      if (a++ < activation_max_) return;
+      a = 0;
+    }
+    for (int32_t& w : weights_) {
+      if (w++ < weight_.hi) return;
+      w = static_cast<int32_t>(weight_.lo);
+    }
+  }
+  void Random(std::mt19937_64& random) {
+    for (int32_t& w : weights_) w = static_cast<int32_t>(weight_.lo + Below(random, weight_.hi - weight_.lo + 1));
+    for (int32_t& a : activations_) a = static_cast<int32_t>(Below(random, int64_t{activation_max_} + 1));
+  }
+  // Ends of the ranges. Half of the cases are uniform but for few operands, as the extreme lanes are.
+  void Corner(std::mt19937_64& random) {
+    const uint64_t kind = random() % 4;
+    const bool is_low = random() % 2;
+    for (int32_t& w : weights_) {
+      const bool low = kind == 0 ? random() % 2 : random() % 16 == 0 ? !is_low : is_low;
+      w = static_cast<int32_t>(low ? weight_.lo : weight_.hi);
+      if (kind == 3 && random() % 8 == 0) w = 0;
+    }
+    const bool is_full = random() % 4 != 0;
+    for (int32_t& a : activations_) {
+      const bool full = kind <= 1 ? random() % 2 : random() % 16 == 0 ? !is_full : is_full;
+      a = full ? activation_max_ : 0;
+    }
+  }
+
+  // Empty where the model is right.
+  std::string Compare() {
+    model_.Run(weights_, activations_, sums_);
+    model_.Expect(weights_, activations_, expected_);
+    for (size_t lane = 0; lane < sums_.size(); ++lane) {
+      if (sums_[lane] == expected_[lane]) continue;
+      return fmt::format("lane {} is {} instead of {} with weights {} and activations {}", lane, sums_[lane],
+                         expected_[lane], fmt::join(weights_, " "), fmt::join(activations_, " "));
+    }
+    return {};
+  }
+
+ private:
+  static int64_t Below(std::mt19937_64& random, int64_t count) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(count));
+  }
+
+  const PackingModel& model_;
+  Interval weight_;
+  int32_t activation_max_;
+  std::vector<int32_t> weights_, activations_;
+  std::vector<int64_t> sums_, expected_;
+};
+
+}  // namespace
+
+ModelCheck CheckModel(const PackingRecipe& recipe, const ModelCheckOptions& options) {
+  const PackingModel model(recipe);
+  Cases cases(recipe, model);
+  ModelCheck check;
+  const auto compare = [&] {
+    check.mismatch = cases.Compare();
+    ++check.cases;
+    check.ok = check.mismatch.empty();
+    return check.ok;
+  };
+  const int64_t count = cases.Count();
+  if (count < int64_t{1} << kExhaustiveBits) {
+    check.is_exhaustive = true;
+    cases.First();
+    for (int64_t i = 0; i < count && compare(); ++i) cases.Next();
+    return check;
+  }
+  std::mt19937_64 random(options.seed);
+  for (int64_t i = 0; i < options.corner_cases && check.ok; ++i) {
+    cases.Corner(random);
+    compare();
+  }
+  for (int64_t i = 0; i < options.random_cases && check.ok; ++i) {
+    cases.Random(random);
+    compare();
+  }
+  return check;
+}
+
+}  // namespace lichen
