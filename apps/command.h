@@ -45,6 +45,7 @@ void AddExportCommand(CLI::App& app, Invocation& invocation);
 void AddInfoCommand(CLI::App& app, Invocation& invocation);
 void AddCompileCommand(CLI::App& app, Invocation& invocation);
 void AddExploreCommand(CLI::App& app, Invocation& invocation);
+void AddPackingCommand(CLI::App& app, Invocation& invocation);
 void AddRunCommand(CLI::App& app, Invocation& invocation);
 void AddSimulateCommand(CLI::App& app, Invocation& invocation);
 void AddQuantizeCommand(CLI::App& app, Invocation& invocation);

@@ -53,6 +53,7 @@ Exit ParseAndRun(int argc, char** argv) {
   AddCompileCommand(app, invocation);
   AddSimulateCommand(app, invocation);
   AddExploreCommand(app, invocation);
+  AddPackingCommand(app, invocation);
   AddEmitCommand(app, invocation);
   AddVerifyCommand(app, invocation);
   AddFusionCommand(app, invocation);

@@ -8,9 +8,21 @@ namespace lichen {
 namespace {
 
 constexpr DspPorts kPorts[] = {
-    {.name = "dsp48e1", .wide_bits = 25, .narrow_bits = 18, .sum_bits = 48, .has_pre_adder_before_b = false},
-    {.name = "dsp48e2", .wide_bits = 27, .narrow_bits = 18, .sum_bits = 48, .has_pre_adder_before_b = true},
-    {.name = "dsp58", .wide_bits = 27, .narrow_bits = 24, .sum_bits = 58, .has_pre_adder_before_b = true},
+    {.name = "dsp48e1",
+     .wide_bits = 25,
+     .narrow_bits = 18,
+     .sum_bits = 48,
+     .has_pre_adder_before_b = false},
+    {.name = "dsp48e2",
+     .wide_bits = 27,
+     .narrow_bits = 18,
+     .sum_bits = 48,
+     .has_pre_adder_before_b = true},
+    {.name = "dsp58",
+     .wide_bits = 27,
+     .narrow_bits = 24,
+     .sum_bits = 58,
+     .has_pre_adder_before_b = true},
 };
 
 }  // namespace
@@ -54,8 +66,9 @@ Interval WeightInterval(WeightRange range, int weight_bits) {
 }
 
 int64_t PackedPart::OffsetOf(size_t activation) const {
-  const bool is_offset = offset == ActivationOffset::kAll ||
-                         (offset == ActivationOffset::kTop && activation + 1 == activation_base.size());
+  const bool is_offset =
+      offset == ActivationOffset::kAll ||
+      (offset == ActivationOffset::kTop && activation + 1 == activation_base.size());
   return is_offset ? -(int64_t{1} << (activation_bits - 1)) : 0;
 }
 

@@ -23,9 +23,9 @@ enum class DspDevice { kDsp48e1, kDsp48e2, kDsp58 };
 // The signed ports of a DSP. Sources: UG479 (DSP48E1), UG579 (DSP48E2), AM004 (DSP58).
 struct DspPorts {
   const char* name;
-  int wide_bits;              // multiplier input A
-  int narrow_bits;            // multiplier input B
-  int sum_bits;               // post-adder, C, cascade
+  int wide_bits;                // multiplier input A
+  int narrow_bits;              // multiplier input B
+  int sum_bits;                 // post-adder, C, cascade
   bool has_pre_adder_before_b;  // the pre-adder (always before A) can serve B instead
 };
 const DspPorts& PortsOf(DspDevice device);
@@ -76,32 +76,35 @@ enum class OperandSplit { kNone, kWeight, kActivation };
 const char* NameOf(OperandSplit split);
 
 struct PackedLane {
-  int base = 0;    // bit of the sum where the lane begins
-  int bits = 0;    // bits of value + bias
-  int spill = 0;   // of these, how many lie on the next lane
-  int64_t carry_max = 0;  // largest number that this lane and those below carry into the next, at most 2^spill
+  int base = 0;   // bit of the sum where the lane begins
+  int bits = 0;   // bits of value + bias
+  int spill = 0;  // of these, how many lie on the next lane
+  int64_t carry_max =
+      0;  // largest number that this lane and those below carry into the next, at most 2^spill
   int64_t bias = 0;  // makes the lane non-negative: value + bias in [0, 2^bits)
-  Interval range;  // of the value, over all operands and D products
+  Interval range;    // of the value, over all operands and D products
   bool operator==(const PackedLane&) const = default;
 };
 
 // One DSP (or cascade of D): a layout of both operands and the lanes that follow. An operand that is split over two
 // DSPs gives two parts, whose lanes hold the same pairs.
 struct PackedPart {
-  Interval weight;           // values of this part of a weight
-  int weight_shift = 0;      // what the part counts in the product: 2^(weight_shift + activation_shift)
+  Interval weight;       // values of this part of a weight
+  int weight_shift = 0;  // what the part counts in the product: 2^(weight_shift + activation_shift)
   int activation_bits = 0;
   int activation_shift = 0;
   ActivationOffset offset = ActivationOffset::kNone;
-  bool is_weight_on_wide = true;  // weights on the wide port, activations on the narrow one, or the reverse
+  bool is_weight_on_wide =
+      true;               // weights on the wide port, activations on the narrow one, or the reverse
   int pitch = 0;          // bits from pixel to pixel, and with several taps from tap to tap
   int channel_pitch = 0;  // bits from output channel to output channel; 0: one
   int row_pitch = 0;      // bits from row to row; 0: one
   std::vector<int> weight_base;      // bit of weight (channel * taps + tap) in its word
   std::vector<int> activation_base;  // bit of activation (row * pixels + pixel) in its word
   std::vector<PackedLane> lanes;     // from the lowest
-  int64_t pre_adder = 0;      // constant added to the activation word (kAll), at most 0
-  int64_t post_constant = 0;  // constant added to the sum (port C of the first DSP): all lane biases
+  int64_t pre_adder = 0;             // constant added to the activation word (kAll), at most 0
+  int64_t post_constant =
+      0;  // constant added to the sum (port C of the first DSP): all lane biases
 
   // Value of an activation in the word when all its bits are 0: 0 or -2^(bits-1).
   int64_t OffsetOf(size_t activation) const;
@@ -115,10 +118,10 @@ struct PackingRecipe {
   int channels = 1;  // output channels in one product
   int rows = 1;      // groups of pixels in one product that share no lane
   OperandSplit split = OperandSplit::kNone;
-  int split_bits = 0;  // of the low part
+  int split_bits = 0;             // of the low part
   std::vector<PackedPart> parts;  // 1, or 2: high, low
-  double factor = 0;  // multiply-accumulates per DSP and cycle
-  double luts = 0;    // per DSP: unpacking and one accumulator per lane
+  double factor = 0;              // multiply-accumulates per DSP and cycle
+  double luts = 0;                // per DSP: unpacking and one accumulator per lane
 
   int DspCount() const { return static_cast<int>(parts.size()) * problem.accumulate; }
   size_t WeightCount() const { return static_cast<size_t>(channels) * taps; }

@@ -43,7 +43,7 @@ double EstimateLuts(const PackingRecipe& recipe) {
       const int below = i == 0 ? 0 : part.lanes[i - 1].spill;
       const bool has_difference = i > 0 && NeedsDifference(part, i);
       luts += LowBitsLuts(static_cast<int>(pairs[i].size()), below, recipe.problem.accumulate);
-      luts += below;                          // what the lane below spilled
+      luts += below;  // what the lane below spilled
       if (has_difference) luts += lane.bits;
     }
   }

@@ -14,20 +14,18 @@ Interval Sum(const Interval& a, const Interval& b) { return {a.lo + b.lo, a.hi +
 
 // Activations of a part before and after an offset.
 Interval Unsigned(int bits) { return {0, (int64_t{1} << bits) - 1}; }
-Interval Signed(int bits) {
-  return {-(int64_t{1} << (bits - 1)), (int64_t{1} << (bits - 1)) - 1};
-}
+Interval Signed(int bits) { return {-(int64_t{1} << (bits - 1)), (int64_t{1} << (bits - 1)) - 1}; }
 
 // Bits of lane `lane` of a group: `has_top` where the group holds the topmost activation.
 int LaneBits(const PartProblem& p, const PackingShape& s, ActivationOffset offset, int lane,
              bool has_top) {
-  const int pairs =
-      std::min({lane + 1, s.taps, s.pixels, s.taps + s.pixels - 1 - lane});
+  const int pairs = std::min({lane + 1, s.taps, s.pixels, s.taps + s.pixels - 1 - lane});
   int shifted = 0;
   if (offset == ActivationOffset::kAll) shifted = pairs;
   if (offset == ActivationOffset::kTop && has_top && lane >= s.pixels - 1) shifted = 1;
-  const Interval one = Sum(Scaled(ProductInterval(p.weight, Unsigned(p.activation_bits)), pairs - shifted),
-                           Scaled(ProductInterval(p.weight, Signed(p.activation_bits)), shifted));
+  const Interval one =
+      Sum(Scaled(ProductInterval(p.weight, Unsigned(p.activation_bits)), pairs - shifted),
+          Scaled(ProductInterval(p.weight, Signed(p.activation_bits)), shifted));
   return BitLength((one.hi - one.lo) * p.accumulate);
 }
 
@@ -53,12 +51,14 @@ Bases BasesOf(const PackingShape& s, const Layout& layout) {
 }
 
 // Word intervals from the pitches alone: fields of one interval, but for the topmost.
-Interval EvenWord(const Interval& value, const Interval& top, int groups, int group_pitch, int fields, int pitch) {
+Interval EvenWord(const Interval& value, const Interval& top, int groups, int group_pitch,
+                  int fields, int pitch) {
   Interval word;
   for (int group = 0; group < groups; ++group) {
     for (int field = 0; field < fields; ++field) {
       const bool is_top = group + 1 == groups && field + 1 == fields;
-      word = Sum(word, Scaled(is_top ? top : value, int64_t{1} << (group * group_pitch + field * pitch)));
+      word = Sum(word,
+                 Scaled(is_top ? top : value, int64_t{1} << (group * group_pitch + field * pitch)));
     }
   }
   return word;
@@ -79,7 +79,8 @@ Interval ProductInterval(const Interval& w, const Interval& a) {
 
 Interval WordInterval(const std::vector<int>& bases, const std::vector<Interval>& values) {
   Interval word;
-  for (size_t i = 0; i < bases.size(); ++i) word = Sum(word, Scaled(values[i], int64_t{1} << bases[i]));
+  for (size_t i = 0; i < bases.size(); ++i)
+    word = Sum(word, Scaled(values[i], int64_t{1} << bases[i]));
   return word;
 }
 
@@ -149,19 +150,24 @@ std::optional<Layout> FindLayout(const PartProblem& p, const PackingShape& s,
   const int activation_top = (s.rows - 1) * layout.row_pitch + (s.pixels - 1) * layout.pitch;
   const DspPorts& ports = PortsOf(p.device);
   if (weight_top > kMaxBase || activation_top > kMaxBase) return {};
-  if (weight_top + activation_top + LaneBits(p, s, choice.offset, lanes - 1, true) > ports.sum_bits - 2) return {};
+  if (weight_top + activation_top + LaneBits(p, s, choice.offset, lanes - 1, true) >
+      ports.sum_bits - 2)
+    return {};
   const Interval plain = Unsigned(p.activation_bits);
   const Interval shifted = Signed(p.activation_bits);
-  const Interval weights = EvenWord(p.weight, p.weight, s.channels, layout.channel_pitch, s.taps, layout.pitch);
-  const Interval activations =
-      EvenWord(choice.offset == ActivationOffset::kAll ? shifted : plain,
-               choice.offset == ActivationOffset::kNone ? plain : shifted, s.rows, layout.row_pitch, s.pixels, layout.pitch);
+  const Interval weights =
+      EvenWord(p.weight, p.weight, s.channels, layout.channel_pitch, s.taps, layout.pitch);
+  const Interval activations = EvenWord(choice.offset == ActivationOffset::kAll ? shifted : plain,
+                                        choice.offset == ActivationOffset::kNone ? plain : shifted,
+                                        s.rows, layout.row_pitch, s.pixels, layout.pitch);
   if (FitsSigned(weights, ports.narrow_bits) && FitsSigned(activations, ports.wide_bits)) {
     layout.is_weight_on_wide = false;
     return layout;
   }
-  const bool can_serve_narrow = choice.offset != ActivationOffset::kAll || ports.has_pre_adder_before_b;
-  if (can_serve_narrow && FitsSigned(weights, ports.wide_bits) && FitsSigned(activations, ports.narrow_bits)) {
+  const bool can_serve_narrow =
+      choice.offset != ActivationOffset::kAll || ports.has_pre_adder_before_b;
+  if (can_serve_narrow && FitsSigned(weights, ports.wide_bits) &&
+      FitsSigned(activations, ports.narrow_bits)) {
     return layout;
   }
   return {};

@@ -18,9 +18,7 @@ struct PartProblem {
   int activation_bits = 0;
   int accumulate = 1;
   DspDevice device = DspDevice::kDsp48e2;
-  auto Key() const {
-    return std::tuple(weight.lo, weight.hi, activation_bits, accumulate, device);
-  }
+  auto Key() const { return std::tuple(weight.lo, weight.hi, activation_bits, accumulate, device); }
 };
 
 struct PackingShape {

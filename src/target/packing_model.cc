@@ -1,19 +1,18 @@
 #include "target/packing_model.h"
 
-#include <algorithm>
-#include <cmath>
-#include <random>
-
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <random>
+
 #include "base/check.h"
+#include "target/packing_cases.h"
 #include "target/packing_layout.h"
 
 namespace lichen {
 namespace {
 
 constexpr size_t kMaxLanes = 64;
-constexpr int kExhaustiveBits = 24;
 
 uint64_t Mask(int bits) { return (uint64_t{1} << bits) - 1; }
 
@@ -69,7 +68,8 @@ uint64_t PackingModel::ActivationWord(size_t part, std::span<const int32_t> acti
   const Part& p = parts_[part];
   uint64_t word = 0;
   for (size_t i = 0; i < activation_count_; ++i) {
-    word |= static_cast<uint64_t>(ActivationPart(p.layout, activations[i])) << p.layout.activation_base[i];
+    word |= static_cast<uint64_t>(ActivationPart(p.layout, activations[i]))
+            << p.layout.activation_base[i];
   }
   // The topmost field's sign bit is its inverted top bit, and so are the bits above.
   if (p.layout.offset == ActivationOffset::kTop) {
@@ -85,13 +85,15 @@ void PackingModel::RunPart(size_t part, std::span<const int32_t> weights,
   const Part& p = parts_[part];
   const int depth = recipe_.problem.accumulate;
   uint64_t sum = static_cast<uint64_t>(p.layout.post_constant);
-  uint64_t low[kMaxLanes] = {};  // lanes modulo 2^spill, known from operands
+  uint64_t low[kMaxLanes] = {};        // lanes modulo 2^spill, known from operands
   int64_t correction[kMaxLanes] = {};  // what the offsets took off: a constant of the weights
   for (int d = 0; d < depth; ++d) {
     const auto w = weights.subspan(static_cast<size_t>(d) * weight_count_, weight_count_);
-    const auto a = activations.subspan(static_cast<size_t>(d) * activation_count_, activation_count_);
+    const auto a =
+        activations.subspan(static_cast<size_t>(d) * activation_count_, activation_count_);
     const uint64_t activation_word =
-        (ActivationWord(part, a) + static_cast<uint64_t>(p.layout.pre_adder)) & Mask(p.activation_port_bits);
+        (ActivationWord(part, a) + static_cast<uint64_t>(p.layout.pre_adder)) &
+        Mask(p.activation_port_bits);
     const int64_t product = SignExtend(WeightWord(part, w), p.weight_port_bits) *
                             SignExtend(activation_word, p.activation_port_bits);
     sum = (sum + static_cast<uint64_t>(product)) & Mask(sum_bits_);
@@ -114,12 +116,15 @@ void PackingModel::RunPart(size_t part, std::span<const int32_t> weights,
     if (l.spill > 0) {
       const PackedLane& next = p.layout.lanes[lane + 1];
       // Only the low bits of `low` are used: those that the hardware computes.
-      above = ((sum >> next.base) - low[lane + 1] - static_cast<uint64_t>(next.bias)) & Mask(l.spill);
+      above =
+          ((sum >> next.base) - low[lane + 1] - static_cast<uint64_t>(next.bias)) & Mask(l.spill);
     }
     const uint64_t field = above << (l.bits - l.spill) | raw;
     values[lane] = static_cast<int64_t>((field - carry) & Mask(l.bits)) - l.bias + correction[lane];
     const bool has_wrapped = field < carry;
-    carry = lane + 1 == lane_count_ || l.carry_max == 0 ? 0 : above + (has_wrapped ? uint64_t{1} << l.spill : 0);
+    carry = lane + 1 == lane_count_ || l.carry_max == 0
+                ? 0
+                : above + (has_wrapped ? uint64_t{1} << l.spill : 0);
   }
   for (size_t lane = 0; lane < lane_count_; ++lane) {
     sums[lane] += values[p.order[lane]] * (int64_t{1} << p.shift);
@@ -139,109 +144,33 @@ void PackingModel::Expect(std::span<const int32_t> weights, std::span<const int3
   for (size_t d = 0; d < static_cast<size_t>(recipe_.problem.accumulate); ++d) {
     for (size_t lane = 0; lane < lane_count_; ++lane) {
       for (int i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
-        sums[lane] += int64_t{weights[d * weight_count_ + static_cast<size_t>(p.pair_weight[i])]} *
-                      activations[d * activation_count_ + static_cast<size_t>(p.pair_activation[i])];
+        sums[lane] +=
+            int64_t{weights[d * weight_count_ + static_cast<size_t>(p.pair_weight[i])]} *
+            activations[d * activation_count_ + static_cast<size_t>(p.pair_activation[i])];
       }
     }
   }
 }
 
-namespace {
-
-// All operands of D products, and the ranges they come from.
-class Cases {
- public:
-  Cases(const PackingRecipe& recipe, const PackingModel& model)
-      : model_(model), weight_(WeightInterval(recipe.problem.weight_range, recipe.problem.weight_bits)),
-        activation_max_(static_cast<int32_t>((int64_t{1} << recipe.problem.activation_bits) - 1)) {
-    const auto depth = static_cast<size_t>(recipe.problem.accumulate);
-    weights_.resize(depth * model.weight_count());
-    activations_.resize(depth * model.activation_count());
-    sums_.resize(model.lane_count());
-    expected_.resize(model.lane_count());
-  }
-
-  // Number of all operand values, at most 2^kExhaustiveBits.
-  int64_t Count() const {
-    double count = std::pow(static_cast<double>(weight_.hi - weight_.lo + 1), static_cast<double>(weights_.size())) *
-                   std::pow(static_cast<double>(activation_max_) + 1, static_cast<double>(activations_.size()));
-    return count < static_cast<double>(int64_t{1} << kExhaustiveBits) ? static_cast<int64_t>(count)
-                                                                    : int64_t{1} << kExhaustiveBits;
-  }
-
-  void First() {
-    std::ranges::fill(weights_, static_cast<int32_t>(weight_.lo));
-    std::ranges::fill(activations_, 0);
-  }
-  // The next of all operand values, counting up.
-  void Next() {
-    for (int32_t& a : activations_) {
-      if (a++ < activation_max_) return;
-      a = 0;
-    }
-    for (int32_t& w : weights_) {
-      if (w++ < weight_.hi) return;
-      w = static_cast<int32_t>(weight_.lo);
-    }
-  }
-  void Random(std::mt19937_64& random) {
-    for (int32_t& w : weights_) w = static_cast<int32_t>(weight_.lo + Below(random, weight_.hi - weight_.lo + 1));
-    for (int32_t& a : activations_) a = static_cast<int32_t>(Below(random, int64_t{activation_max_} + 1));
-  }
-  // Ends of the ranges. Half of the cases are uniform but for few operands, as the extreme lanes are.
-  void Corner(std::mt19937_64& random) {
-    const uint64_t kind = random() % 4;
-    const bool is_low = random() % 2;
-    for (int32_t& w : weights_) {
-      const bool low = kind == 0 ? random() % 2 : random() % 16 == 0 ? !is_low : is_low;
-      w = static_cast<int32_t>(low ? weight_.lo : weight_.hi);
-      if (kind == 3 && random() % 8 == 0) w = 0;
-    }
-    const bool is_full = random() % 4 != 0;
-    for (int32_t& a : activations_) {
-      const bool full = kind <= 1 ? random() % 2 : random() % 16 == 0 ? !is_full : is_full;
-      a = full ? activation_max_ : 0;
-    }
-  }
-
-  // Empty where the model is right.
-  std::string Compare() {
-    model_.Run(weights_, activations_, sums_);
-    model_.Expect(weights_, activations_, expected_);
-    for (size_t lane = 0; lane < sums_.size(); ++lane) {
-      if (sums_[lane] == expected_[lane]) continue;
-      return fmt::format("lane {} is {} instead of {} with weights {} and activations {}", lane, sums_[lane],
-                         expected_[lane], fmt::join(weights_, " "), fmt::join(activations_, " "));
-    }
-    return {};
-  }
-
- private:
-  static int64_t Below(std::mt19937_64& random, int64_t count) {
-    return static_cast<int64_t>(random() % static_cast<uint64_t>(count));
-  }
-
-  const PackingModel& model_;
-  Interval weight_;
-  int32_t activation_max_;
-  std::vector<int32_t> weights_, activations_;
-  std::vector<int64_t> sums_, expected_;
-};
-
-}  // namespace
-
 ModelCheck CheckModel(const PackingRecipe& recipe, const ModelCheckOptions& options) {
   const PackingModel model(recipe);
-  Cases cases(recipe, model);
+  OperandCases cases(recipe);
   ModelCheck check;
+  std::vector<int64_t> sums(model.lane_count()), expected(model.lane_count());
   const auto compare = [&] {
-    check.mismatch = cases.Compare();
+    model.Run(cases.weights(), cases.activations(), sums);
+    model.Expect(cases.weights(), cases.activations(), expected);
     ++check.cases;
-    check.ok = check.mismatch.empty();
-    return check.ok;
+    const auto [wrong, right] = std::ranges::mismatch(sums, expected);
+    if (wrong == sums.end()) return true;
+    check.ok = false;
+    check.mismatch = fmt::format(
+        "lane {} is {} instead of {} with weights {} and activations {}", wrong - sums.begin(),
+        *wrong, *right, fmt::join(cases.weights(), " "), fmt::join(cases.activations(), " "));
+    return false;
   };
   const int64_t count = cases.Count();
-  if (count < int64_t{1} << kExhaustiveBits) {
+  if (count > 0) {
     check.is_exhaustive = true;
     cases.First();
     for (int64_t i = 0; i < count && compare(); ++i) cases.Next();

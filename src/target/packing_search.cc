@@ -94,7 +94,8 @@ std::vector<Division> DivisionsOf(const PackingProblem& p) {
 double FactorOf(int kernel, const ShapeKey& key, size_t parts) {
   const auto& [taps, pixels, channels, rows] = key;
   const int products = (kernel + taps - 1) / taps;
-  return static_cast<double>(kernel * pixels * channels * rows) / static_cast<double>(products * static_cast<int>(parts));
+  return static_cast<double>(kernel * pixels * channels * rows) /
+         static_cast<double>(products * static_cast<int>(parts));
 }
 
 // The cheapest layout of a shape.
@@ -183,7 +184,8 @@ Result<std::optional<PackingRecipe>> SearchPacking(const PackingProblem& problem
   double best_factor = 0;
   for (const Division& division : divisions) {
     std::vector<const std::set<ShapeKey>*> fitting;
-    for (const PartProblem& part : division.parts) fitting.push_back(&Shapes().Find(part, problem.max_overlap));
+    for (const PartProblem& part : division.parts)
+      fitting.push_back(&Shapes().Find(part, problem.max_overlap));
     for (const ShapeKey& key : *fitting[0]) {
       if (std::get<0>(key) > problem.kernel) continue;
       const double factor = FactorOf(problem.kernel, key, division.parts.size());
