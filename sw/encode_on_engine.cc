@@ -46,7 +46,7 @@ Result<std::unique_ptr<rtl::Bus>> OpenBus(const Options& o, const tile::Plan& pl
 }
 
 Result<void> Run(const Options& o) {
-  const fs::path path = fs::path(o.bundle) / tile::kPlanName;
+  const fs::path path = fs::path(o.bundle) / accel::kPlanName;
   LICHEN_TRY(const tile::Plan plan, tile::LoadPlan(path));
   LICHEN_TRY_VOID(InPlace(path.string(), tile::Verify(plan)));
   if (plan.graph != "analysis") {
