@@ -36,6 +36,7 @@ lint tile_engine -GOperandBits=8 -GPif=16 -GPof=16 -GPoy=1 -GPox=4 -GEpilogueLan
 
 # The fusion machine: every module at its defaults, the whole at several sizes.
 sources="fusion/fusion_pkg.sv $(ls lib/*.sv fusion/*.sv | grep -v fusion_pkg | tr '\n' ' ')"
+binds=""
 for file in fusion/*.sv; do
   module=$(basename "$file" .sv)
   [ "$module" = fusion_pkg ] || lint "$module"
@@ -48,7 +49,7 @@ if command -v yosys >/dev/null; then
   yosys -q -p "read_verilog -sv $sources; hierarchy -check -top fusion_engine" || status=1
 fi
 
-sources="tile/tile_pkg.sv $(ls lib/*.sv tile/*.sv | grep -v tile_pkg | tr '\n' ' ')"
+sources="tile/tile_pkg.sv $(ls lib/*.sv tile/*.sv props/*_props.sv | grep -v tile_pkg | tr '\n' ' ')"
 if command -v yosys >/dev/null; then
   yosys -q -p "read_verilog -sv $sources; hierarchy -check -top tile_engine" || status=1
 fi

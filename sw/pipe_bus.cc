@@ -118,10 +118,6 @@ void PipeBus::Write32(uint32_t register_address, uint32_t value) {
   if (Send(&request, sizeof(request))) Receive(&reply, sizeof(reply));
 }
 
-bool PipeBus::IsInside(uint64_t address, size_t count) const {
-  return address <= memory_bytes_ && count <= memory_bytes_ - address;
-}
-
 bool PipeBus::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
   const BusRequest request{
       .operation = BusOperation::kReadMemory, .address = address, .count = bytes.size()};

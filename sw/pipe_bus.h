@@ -43,7 +43,6 @@ class PipeBus : public Bus {
   PipeBus() = default;
   bool Send(const void* from, size_t count);
   bool Receive(void* to, size_t count);
-  bool IsInside(uint64_t address, size_t count) const;
   void Stop();
 
   uint64_t memory_bytes_ = 0;

@@ -77,13 +77,13 @@ void UioBus::Write32(uint32_t register_address, uint32_t value) {
 }
 
 bool UioBus::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
-  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return false;
+  if (!IsInside(address, bytes.size())) return false;
   std::memcpy(bytes.data(), memory_ + address, bytes.size());
   return true;
 }
 
 bool UioBus::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
-  if (address > memory_bytes_ || bytes.size() > memory_bytes_ - address) return false;
+  if (!IsInside(address, bytes.size())) return false;
   std::memcpy(memory_ + address, bytes.data(), bytes.size());
   return true;
 }

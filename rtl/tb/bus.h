@@ -22,6 +22,11 @@ class Bus {
   virtual uint64_t memory_bytes() const = 0;
   // Of the memory, as the engine sees it; Relocate() (sw/relocate.h) adds it to a program's addresses.
   virtual uint64_t physical_address() const = 0;
+
+ protected:
+  bool IsInside(uint64_t address, uint64_t count) const {
+    return address <= memory_bytes() && count <= memory_bytes() - address;
+  }
 };
 
 // Registers of the engine.

@@ -110,8 +110,8 @@ void FusionHarness::Tick() {
                                  .r_ready = (e.m_axi_rready_o >> p & 1) != 0};
     // 40 bits of each port, in words of 32.
     const uint64_t all[3] = {e.m_axi_araddr_o[0], e.m_axi_araddr_o[1], e.m_axi_araddr_o[2]};
-    engine.ar_address = p == 0 ? (all[0] | (all[1] & 255) << 32)
-                               : (all[1] >> 8 | (all[2] & 0xffff) << 24);
+    engine.ar_address =
+        p == 0 ? (all[0] | (all[1] & 255) << 32) : (all[1] >> 8 | (all[2] & 0xffff) << 24);
     if (s.ar[p].Broken(engine.ar_valid, offered[p].ar_ready, engine.ar_address)) {
       s.Breach("a read address changed");
     }
@@ -191,12 +191,16 @@ void FusionHarness::Write32(uint32_t register_address, uint32_t value) {
   e.s_axi_bready_i = 0;
 }
 
-void FusionHarness::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
+bool FusionHarness::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
+  if (!IsInside(address, bytes.size())) return false;
   std::copy_n(memory_.begin() + static_cast<int64_t>(address), bytes.size(), bytes.begin());
+  return true;
 }
 
-void FusionHarness::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
+bool FusionHarness::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
+  if (!IsInside(address, bytes.size())) return false;
   std::copy(bytes.begin(), bytes.end(), memory_.begin() + static_cast<int64_t>(address));
+  return true;
 }
 
 bool FusionHarness::WaitForInterrupt() {

@@ -24,9 +24,11 @@ class FusionHarness : public Bus {
 
   uint32_t Read32(uint32_t register_address) override;
   void Write32(uint32_t register_address, uint32_t value) override;
-  void ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
-  void WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
+  bool ReadMemory(uint64_t address, std::span<uint8_t> bytes) override;
+  bool WriteMemory(uint64_t address, std::span<const uint8_t> bytes) override;
   bool WaitForInterrupt() override;
+  uint64_t memory_bytes() const override { return memory_.size(); }
+  uint64_t physical_address() const override { return 0; }
 
   // Sees the address of each beat that the engine writes, and the cycle since its start.
   void set_write_observer(std::function<void(uint64_t address, int64_t cycle)> observer) {

@@ -282,13 +282,13 @@ void TileHarness::Write32(uint32_t register_address, uint32_t value) {
 }
 
 bool TileHarness::ReadMemory(uint64_t address, std::span<uint8_t> bytes) {
-  if (address > memory_.size() || bytes.size() > memory_.size() - address) return false;
+  if (!IsInside(address, bytes.size())) return false;
   std::copy_n(memory_.begin() + static_cast<int64_t>(address), bytes.size(), bytes.begin());
   return true;
 }
 
 bool TileHarness::WriteMemory(uint64_t address, std::span<const uint8_t> bytes) {
-  if (address > memory_.size() || bytes.size() > memory_.size() - address) return false;
+  if (!IsInside(address, bytes.size())) return false;
   std::copy(bytes.begin(), bytes.end(), memory_.begin() + static_cast<int64_t>(address));
   return true;
 }
