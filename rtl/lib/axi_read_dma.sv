@@ -34,47 +34,42 @@ module axi_read_dma #(
   localparam int unsigned CreditWidth = $clog2(FifoBeats) + 1;
   localparam int unsigned BurstsWidth = $clog2(MaxBursts + 1);
 
-  logic [35:0] at_q;  // next beat
-  logic [28:0] left_q;  // beats
-  logic [CreditWidth-1:0] credit_q;
+  logic [CreditWidth-1:0] credit_q;  // free places of the FIFO, but for one just freed
+  logic freed_q;
   logic [BurstsWidth-1:0] bursts_q;
 
-  logic [8:0] page_left, beats;
-  logic send, last_burst, fifo_ready, burst_done, beat_taken;
-  assign page_left = 9'd256 - {1'b0, at_q[7:0]};
-  always_comb begin
-    beats = page_left > 9'(MaxBurstBeats) ? 9'(MaxBurstBeats) : page_left;
-    if (left_q < {20'b0, beats}) beats = left_q[8:0];
-  end
-  assign send = left_q != '0 && (!ar_valid_o || ar_ready_i) && credit_q >= CreditWidth'(beats)
-                && bursts_q != BurstsWidth'(MaxBursts);
-  assign last_burst = send && left_q == {20'b0, beats};
-  assign request_ready_o = left_q == '0 || last_burst;
-  assign burst_done = r_valid_i && r_last_i;
-  assign beat_taken = beat_valid_o && beat_ready_i;
-  assign idle_o = left_q == '0 && bursts_q == '0 && !beat_valid_o;
+  logic burst_valid, send, has_room, fifo_ready, burst_done;
+  logic [35:0] burst_address;
+  logic [7:0] burst_len;
+  burst_splitter #(.MaxBurstBeats(MaxBurstBeats)) u_splitter (
+      .clk_i, .rst_ni, .request_valid_i, .request_ready_o, .request_address_i, .request_bytes_i,
+      .valid_o(burst_valid), .beat_address_o(burst_address), .len_o(burst_len), .take_i(send));
 
-  logic [28:0] request_beats;
-  assign request_beats = 29'(({1'b0, request_bytes_i} + {29'b0, request_address_i[3:0]} + 33'd15) >> 4);
+  // credit + freed > len, as the carry of one addition.
+  logic [CreditWidth-1:0] len;
+  logic [CreditWidth+1:0] room;
+  assign len = CreditWidth'(burst_len);
+  assign room = {1'b0, credit_q, 1'b1} + {1'b0, ~len, freed_q};
+  assign has_room = room[CreditWidth+1];
+  assign send = burst_valid && (!ar_valid_o || ar_ready_i) && has_room && bursts_q != BurstsWidth'(MaxBursts);
+  assign burst_done = r_valid_i && r_last_i;
+  assign idle_o = !burst_valid && bursts_q == '0 && !beat_valid_o;
 
   always_ff @(posedge clk_i) begin
-    if (request_ready_o) at_q <= request_address_i[39:4];
-    else if (send) at_q <= at_q + {27'b0, beats};
     if (!ar_valid_o || ar_ready_i) begin
-      ar_addr_o <= {at_q, 4'b0};
-      ar_len_o <= 8'(beats - 9'd1);
+      ar_addr_o <= {burst_address, 4'b0};
+      ar_len_o <= burst_len;
     end
     if (!rst_ni) begin
-      left_q <= '0;
       ar_valid_o <= 1'b0;
       credit_q <= CreditWidth'(FifoBeats);
+      freed_q <= 1'b0;
       bursts_q <= '0;
       error_o <= 1'b0;
     end else begin
-      if (request_ready_o) left_q <= request_valid_i ? request_beats : '0;
-      else if (send) left_q <= left_q - {20'b0, beats};
       if (!ar_valid_o || ar_ready_i) ar_valid_o <= send;
-      credit_q <= credit_q - (send ? CreditWidth'(beats) : '0) + CreditWidth'(beat_taken);
+      credit_q <= send ? room[CreditWidth:1] : credit_q + CreditWidth'(freed_q);
+      freed_q <= beat_valid_o && beat_ready_i;
       bursts_q <= bursts_q + BurstsWidth'(send) - BurstsWidth'(burst_done);
       error_o <= r_valid_i && r_resp_i[1];
     end
@@ -88,6 +83,6 @@ module axi_read_dma #(
   always_ff @(posedge clk_i) if (rst_ni) assert (!r_valid_i || fifo_ready);
   initial assert (FifoBeats >= MaxBurstBeats && MaxBurstBeats <= 256);
 
-  logic unused_resp;
-  assign unused_resp = r_resp_i[0];
+  logic unused_bits;
+  assign unused_bits = ^{r_resp_i[0], room[0]};
 endmodule

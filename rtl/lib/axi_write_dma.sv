@@ -36,43 +36,29 @@ module axi_write_dma #(
   output logic         b_ready_o,
   input  logic [  1:0] b_resp_i
 );
-  logic [35:0] at_q;  // next beat
-  logic [28:0] left_q;  // beats
-  logic [7:0] under_way;
+  logic burst_valid, send, lengths_ready;
+  logic [35:0] burst_address;
+  logic [7:0] burst_len, under_way;
+  burst_splitter #(.MaxBurstBeats(MaxBurstBeats)) u_splitter (
+      .clk_i, .rst_ni, .request_valid_i, .request_ready_o, .request_address_i, .request_bytes_i,
+      .valid_o(burst_valid), .beat_address_o(burst_address), .len_o(burst_len), .take_i(send));
 
-  logic [8:0] page_left, beats;
-  logic send, last_burst, lengths_ready;
-  assign page_left = 9'd256 - {1'b0, at_q[7:0]};
-  always_comb begin
-    beats = page_left > 9'(MaxBurstBeats) ? 9'(MaxBurstBeats) : page_left;
-    if (left_q < {20'b0, beats}) beats = left_q[8:0];
-  end
   assign under_way = sent_o - answered_o;
-  assign send = left_q != '0 && (!aw_valid_o || aw_ready_i) && lengths_ready && under_way < 8'(MaxBursts);
-  assign last_burst = send && left_q == {20'b0, beats};
-  assign request_ready_o = left_q == '0 || last_burst;
-  assign split_o = left_q == '0;
+  assign send = burst_valid && (!aw_valid_o || aw_ready_i) && lengths_ready && under_way < 8'(MaxBursts);
+  assign split_o = !burst_valid;
   assign b_ready_o = 1'b1;
 
-  logic [28:0] request_beats;
-  assign request_beats = 29'(({1'b0, request_bytes_i} + {29'b0, request_address_i[3:0]} + 33'd15) >> 4);
-
   always_ff @(posedge clk_i) begin
-    if (request_ready_o) at_q <= request_address_i[39:4];
-    else if (send) at_q <= at_q + {27'b0, beats};
     if (!aw_valid_o || aw_ready_i) begin
-      aw_addr_o <= {at_q, 4'b0};
-      aw_len_o <= 8'(beats - 9'd1);
+      aw_addr_o <= {burst_address, 4'b0};
+      aw_len_o <= burst_len;
     end
     if (!rst_ni) begin
-      left_q <= '0;
       aw_valid_o <= 1'b0;
       sent_o <= '0;
       answered_o <= '0;
       error_o <= 1'b0;
     end else begin
-      if (request_ready_o) left_q <= request_valid_i ? request_beats : '0;
-      else if (send) left_q <= left_q - {20'b0, beats};
       if (!aw_valid_o || aw_ready_i) aw_valid_o <= send;
       if (send) sent_o <= sent_o + 1'b1;
       if (b_valid_i) answered_o <= answered_o + 1'b1;
@@ -84,7 +70,7 @@ module axi_write_dma #(
   logic length_valid, length_done, take;
   logic [7:0] length, count_q;
   stream_fifo #(.DataWidth(8), .Depth(MaxBursts)) u_lengths (
-      .clk_i, .rst_ni, .valid_i(send), .ready_o(lengths_ready), .data_i(8'(beats - 9'd1)), .valid_o(length_valid),
+      .clk_i, .rst_ni, .valid_i(send), .ready_o(lengths_ready), .data_i(burst_len), .valid_o(length_valid),
       .ready_i(length_done), .data_o(length));
 
   assign beat_ready_o = length_valid && (!w_valid_o || w_ready_i);

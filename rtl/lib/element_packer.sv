@@ -32,18 +32,18 @@ module element_packer #(
   localparam int unsigned ShiftZeros = $clog2(UnitBits);
   localparam int unsigned FillWidth = $clog2(Capacity + 1);
 
-  logic [UnitBits*Capacity-1:0] buffer_q, rest, shifted;
-  logic [Capacity-1:0] strobe_q, rest_strobe, mask;
-  logic [FillWidth-1:0] fill_q, fill, place;
-  logic flush_q, flush, send, take;
+  logic [UnitBits*Capacity-1:0] buffer_q, rest;
+  logic [Capacity-1:0] strobe_q, rest_strobe;
+  logic [FillWidth-1:0] fill_q, fill;
+  logic flush_q, flush, send, take, is_full;
 
-  assign beat_valid_o = fill_q >= FillWidth'(PerBeat) || (flush_q && fill_q != '0);
+  assign is_full = fill_q >= FillWidth'(PerBeat);
+  assign beat_valid_o = is_full || (flush_q && fill_q != '0);
   assign send = beat_valid_o && beat_ready_i;
-  assign fill = !send ? fill_q : fill_q <= FillWidth'(PerBeat) ? '0 : fill_q - FillWidth'(PerBeat);
+  assign fill = !send ? fill_q : is_full ? fill_q - FillWidth'(PerBeat) : '0;
   assign flush = flush_q && fill != '0;
   assign rest = send ? buffer_q >> 128 : buffer_q;
   assign rest_strobe = send ? strobe_q >> PerBeat : strobe_q;
-  assign word_ready_o = !flush && fill <= FillWidth'(PerBeat);
   assign take = word_valid_i && word_ready_o;
   assign idle_o = fill_q == '0;
   assign beat_o = buffer_q[127:0];
@@ -51,9 +51,22 @@ module element_packer #(
     assign strobe_o[UnitBits/8*k+:UnitBits/8] = {(UnitBits / 8) {strobe_q[k]}};
   end
 
-  // The word's units moved to their places; rest is 0 from `fill` on.
+  // There is room when at most a beat is left after this cycle's.
+  always_comb begin
+    if (!send) word_ready_o = fill_q <= FillWidth'(PerBeat) && !(flush_q && fill_q != '0);
+    else word_ready_o = fill_q <= FillWidth'(PerBeat) || (32'(fill_q) <= 2 * PerBeat && !flush_q);
+  end
+
+  // The word's units go behind the rest's, which are a beat or fewer: moved within a beat, and then
+  // by a whole one. Whether a beat was sent changes the second move alone.
   logic [UnitBits*Count-1:0] word;
-  assign place = row_begins_i ? FillWidth'(offset_i) : fill;
+  logic [Count-1:0] mask;
+  logic [OffsetWidth-1:0] place;
+  logic [UnitBits*(Count+PerBeat)-1:0] moved;
+  logic [Count+PerBeat-1:0] moved_mask;
+  logic is_behind_beat;
+  assign place = row_begins_i ? offset_i : fill_q[OffsetWidth-1:0];
+  assign is_behind_beat = !row_begins_i && (send ? 32'(fill_q) == 2 * PerBeat : 32'(fill_q) == PerBeat);
   always_comb begin
     word = word_i >> {first_i, {ShiftZeros{1'b0}}};
     mask = '0;
@@ -61,8 +74,8 @@ module element_packer #(
       if (CountWidth'(k) >= count_i) word[UnitBits*k+:UnitBits] = '0;
       else mask[k] = 1'b1;
     end
-    mask = mask << place;
-    shifted = {{(UnitBits * Capacity - UnitBits * Count) {1'b0}}, word} << {place, {ShiftZeros{1'b0}}};
+    moved = {128'd0, word} << {place, {ShiftZeros{1'b0}}};
+    moved_mask = {{PerBeat{1'b0}}, mask} << place;
   end
 
   always_ff @(posedge clk_i) begin
@@ -71,11 +84,17 @@ module element_packer #(
       flush_q <= 1'b0;
       strobe_q <= '0;
       buffer_q <= '0;
+    end else if (take) begin
+      fill_q <= is_behind_beat ? FillWidth'(PerBeat) + FillWidth'(count_i)
+                               : FillWidth'(place) + FillWidth'(count_i);
+      flush_q <= row_ends_i;
+      strobe_q <= rest_strobe | (is_behind_beat ? moved_mask << PerBeat : moved_mask);
+      buffer_q <= rest | (is_behind_beat ? moved << 128 : moved);
     end else begin
-      fill_q <= take ? place + FillWidth'(count_i) : fill;
-      flush_q <= take ? row_ends_i : flush;
-      strobe_q <= take ? rest_strobe | mask : rest_strobe;
-      buffer_q <= take ? rest | shifted : rest;
+      fill_q <= fill;
+      flush_q <= flush;
+      strobe_q <= rest_strobe;
+      buffer_q <= rest;
     end
   end
 endmodule

@@ -27,83 +27,96 @@ module element_unpacker #(
   localparam int unsigned ShiftZeros = $clog2(ElementBits);
   localparam int unsigned FillWidth = $clog2(Capacity + 1);
 
+  localparam int unsigned Width = ElementBits * Capacity;
+
   logic [11:0] rows_q;  // left, with this one
   logic [19:0] elements_q, take_left_q, row_left_q;  // of a row; not yet taken; not yet popped
-  logic [OffsetWidth-1:0] offset_q, offset_step_q;
+  logic [OffsetWidth-1:0] offset_q, next_offset_q, offset_step_q;  // of this row, of the next
   logic first_q;  // the next beat is the row's first
+  logic taken_q;  // take_left_q is 0, so that all the row still has is here
+  logic last_q, elements_last_q;  // a pop takes all that the row (a whole row) still has
   logic [FillWidth-1:0] fill_q;
-  logic [ElementBits*Capacity-1:0] buffer_q;
+  logic [Width-1:0] buffer_q;  // 0 from fill_q on
 
-  // After this cycle's pop.
-  logic row_done, first, take;
-  logic [11:0] rows;
-  logic [19:0] take_left;
-  logic [OffsetWidth-1:0] offset;
-  logic [FillWidth-1:0] fill;
-  logic [ElementBits*Capacity-1:0] rest;
-
-  assign ok_o = rows_q != '0 && (fill_q >= FillWidth'(Count) || 20'(fill_q) >= row_left_q);
-  assign row_done = pop_i && row_left_q <= 20'(Count);
-
+  logic row_done, take;
+  assign ok_o = rows_q != '0 && (fill_q >= FillWidth'(Count) || taken_q);
+  assign row_done = pop_i && last_q;
+  // What a beat needs, after this cycle's pop: a row that lacks data, and room.
   always_comb begin
-    rows = rows_q;
-    take_left = take_left_q;
-    offset = offset_q;
-    first = first_q;
-    fill = fill_q;
-    rest = buffer_q;
-    if (row_done) begin
-      rows = rows_q - 1'b1;
-      take_left = elements_q;
-      offset = offset_q + offset_step_q;
-      first = 1'b1;
-      fill = '0;
-    end else if (pop_i) begin
-      fill = fill_q - FillWidth'(Count);
-      rest = buffer_q >> (ElementBits * Count);
-    end
+    if (row_done) beat_ready_o = rows_q != 12'd1;
+    else if (pop_i) beat_ready_o = !taken_q && 32'(fill_q) <= Capacity - PerBeat + Count;
+    else beat_ready_o = rows_q != '0 && !taken_q && fill_q <= FillWidth'(Capacity - PerBeat);
   end
-
-  assign beat_ready_o = rows != '0 && take_left != '0 && fill <= FillWidth'(Capacity - PerBeat) && !start_i;
   assign take = beat_valid_i && beat_ready_o;
 
-  logic [127:0] beat;
-  logic [OffsetWidth:0] gained;
-  logic [ElementBits*Capacity-1:0] merged;
-  assign beat = first ? beat_i >> {offset, {ShiftZeros{1'b0}}} : beat_i;
-  assign gained = (OffsetWidth + 1)'(PerBeat) - (first ? {1'b0, offset} : '0);
-  always_comb begin
-    merged = rest;
-    for (int unsigned k = 0; k < Capacity; k++) begin
-      if (FillWidth'(k) >= fill) merged[ElementBits*k+:ElementBits] = '0;
-    end
-    merged = merged | ({{(ElementBits * Capacity - 128) {1'b0}}, beat} << {fill, {ShiftZeros{1'b0}}});
-  end
+  // A beat in its place before the pop, or as the first of the next row.
+  logic [OffsetWidth:0] gain, next_gain;
+  logic [127:0] first_beat, next_beat;
+  logic [Width+ElementBits*Count-1:0] placed;
+  logic [FillWidth:0] filled;
+  logic [19:0] left, next_left;
+  logic left_taken, next_taken;
+  assign gain = (OffsetWidth + 1)'(PerBeat) - (first_q ? {1'b0, offset_q} : '0);
+  assign next_gain = (OffsetWidth + 1)'(PerBeat) - {1'b0, next_offset_q};
+  assign first_beat = first_q ? beat_i >> {offset_q, {ShiftZeros{1'b0}}} : beat_i;
+  assign next_beat = beat_i >> {next_offset_q, {ShiftZeros{1'b0}}};
+  assign placed = {{(Width + ElementBits * Count - 128) {1'b0}}, first_beat} << {fill_q, {ShiftZeros{1'b0}}};
+  assign filled = {1'b0, fill_q} + (FillWidth + 1)'(gain);
+  assign left_taken = take_left_q <= 20'(gain);
+  assign left = left_taken ? '0 : take_left_q - 20'(gain);
+  assign next_taken = elements_q <= 20'(next_gain);
+  assign next_left = next_taken ? '0 : elements_q - 20'(next_gain);
+
+  logic [Width+ElementBits*Count-1:0] merged;
+  logic [FillWidth:0] fill;
+  assign merged = {{(ElementBits * Count) {1'b0}}, buffer_q} | (take ? placed : '0);
+  assign fill = take ? filled : {1'b0, fill_q};
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       elements_q <= elements_i;
+      elements_last_q <= elements_i <= 20'(Count);
       take_left_q <= elements_i;
+      taken_q <= 1'b0;
       row_left_q <= elements_i;
+      last_q <= elements_i <= 20'(Count);
       offset_q <= offset_i;
+      next_offset_q <= offset_i + offset_step_i;
       offset_step_q <= offset_step_i;
       first_q <= 1'b1;
       fill_q <= '0;
+      buffer_q <= '0;
+    end else if (row_done) begin
+      take_left_q <= take ? next_left : elements_q;
+      taken_q <= take && next_taken;
+      row_left_q <= elements_q;
+      last_q <= elements_last_q;
+      offset_q <= next_offset_q;
+      next_offset_q <= next_offset_q + offset_step_q;
+      first_q <= !take;
+      fill_q <= take ? FillWidth'(next_gain) : '0;
+      buffer_q <= take ? {{(Width - 128) {1'b0}}, next_beat} : '0;
     end else begin
-      if (pop_i) row_left_q <= row_done ? elements_q : row_left_q - 20'(Count);
-      offset_q <= offset;
-      first_q <= first && !take;
-      fill_q <= take ? fill + FillWidth'(gained) : fill;
-      buffer_q <= take ? merged : rest;
-      take_left_q <= !take ? take_left : take_left > 20'(gained) ? take_left - 20'(gained) : '0;
+      if (take) begin
+        take_left_q <= left;
+        taken_q <= left_taken;
+        first_q <= 1'b0;
+      end
+      if (pop_i) begin
+        row_left_q <= row_left_q - 20'(Count);
+        last_q <= row_left_q <= 20'(2 * Count);
+      end
+      fill_q <= FillWidth'(pop_i ? fill - (FillWidth + 1)'(Count) : fill);
+      buffer_q <= pop_i ? merged[ElementBits*Count+:Width] : merged[Width-1:0];
     end
     if (!rst_ni) rows_q <= '0;
-    else rows_q <= start_i ? rows_i : rows;
+    else if (start_i) rows_q <= rows_i;
+    else if (row_done) rows_q <= rows_q - 1'b1;
   end
 
   for (genvar k = 0; k < Count; k++) begin : gen_element
     assign data_o[ElementBits*k+:ElementBits] =
-        row_left_q > 20'(k) ? buffer_q[ElementBits*k+:ElementBits] : '0;
+        !last_q || row_left_q > 20'(k) ? buffer_q[ElementBits*k+:ElementBits] : '0;
   end
 
   always_ff @(posedge clk_i) if (rst_ni) assert (!pop_i || ok_o);

@@ -129,11 +129,24 @@ module tile_epilogue #(
   assign parameter_word_o = record_word;
   assign parameter_row_o = row_q;
 
+  // The word of the set that is due: a multiplexer of two words for each bit of its number.
+  localparam int unsigned WordWidth = 48 * EpilogueLanes;
+  localparam int WordBits = $clog2(Rows * Pixels);
   logic [31:0] word_of_set;
+  logic [WordWidth*2**WordBits-1:0] words;
   assign word_of_set = 32'(pixel_q) * Rows + 32'(row_q);
+  always_comb begin
+    words = (WordWidth * 2 ** WordBits)'(sums_i);
+    for (int s = 0; s < WordBits; s++) begin
+      for (int k = 0; k < 2 ** (WordBits - 1 - s); k++) begin
+        words[WordWidth*k+:WordWidth] =
+            word_of_set[s] ? words[WordWidth*(2*k+1)+:WordWidth] : words[WordWidth*2*k+:WordWidth];
+      end
+    end
+  end
 
   always_ff @(posedge clk_i) begin
-    s1_sums_q <= sums_i[48*EpilogueLanes*word_of_set+:48*EpilogueLanes];
+    s1_sums_q <= words[WordWidth-1:0];
     s1_context_q <= {context_i.kind, constants_i};
     s1_tag_q <= {context_i.target, pixel_q, position + word_q + 16'(row_q), context_i.signal_mask};
     x_bank_o <= pixel_q;
@@ -165,4 +178,7 @@ module tile_epilogue #(
     if (!rst_ni) give_o <= '0;
     else give_o <= out_done ? out_tag[6:0] : '0;
   end
+
+  logic unused_bits;
+  assign unused_bits = ^{words, word_of_set};
 endmodule

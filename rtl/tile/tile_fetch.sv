@@ -23,6 +23,7 @@ module tile_fetch (
 );
   logic running_q, request_q, upper_q, whole_q, ended_q;
   logic [39:0] address_q;
+  logic [8:0] bytes_q;  // of the block, from address_q on
   logic [4:0] left_q;  // beats of the block that have not come
   logic [127:0] lower_q;
   logic [255:0] instruction_q;
@@ -52,7 +53,7 @@ module tile_fetch (
   assign beat = beat_valid_i && beat_ready_o;
   assign request_valid_o = request_q;
   assign request_address_o = address_q;
-  assign request_bytes_o = 32'd256 - 32'(address_q[7:0]);
+  assign request_bytes_o = 32'(bytes_q);
 
   always_ff @(posedge clk_i) begin
     if (beat && !upper_q) lower_q <= beat_i;
@@ -66,6 +67,7 @@ module tile_fetch (
       unknown_o <= 1'b0;
       left_q <= '0;
       address_q <= '0;
+      bytes_q <= 9'd256;
     end else begin
       if (beat) upper_q <= !upper_q;
       if (beat && upper_q) whole_q <= 1'b1;
@@ -81,6 +83,7 @@ module tile_fetch (
         request_q <= 1'b0;
         left_q <= 5'd16 - {1'b0, address_q[7:4]};
         address_q <= {address_q[39:8] + 32'd1, 8'd0};
+        bytes_q <= 9'd256;
       end else if (running_q && !request_q && left_q == '0 && taken && !ends) begin
         request_q <= 1'b1;
       end
@@ -89,6 +92,7 @@ module tile_fetch (
         request_q <= 1'b1;
         ended_q <= 1'b0;
         address_q <= program_i;
+        bytes_q <= 9'd256 - {1'b0, program_i[7:0]};
       end
     end
   end

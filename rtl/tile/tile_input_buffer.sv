@@ -58,24 +58,29 @@ module tile_input_buffer #(
     end
   end
 
-  for (genvar j = 0; j < Poy; j++) begin : gen_lane_row
-    for (genvar i = 0; i < Pox; i++) begin : gen_lane
-      logic [Bits*Pif-1:0] word;
-      always_comb begin
-        word = '0;
-        for (int unsigned bj = 0; bj < Poy; bj++) begin
-          for (int unsigned bi = 0; bi < Pox; bi++) begin
-            if ((bj == j + 32'(s4_row_bank) || bj + Poy == j + 32'(s4_row_bank))
-                && (bi == i + 32'(s4_column_bank) || bi + Pox == i + 32'(s4_column_bank))) begin
-              word = word | s4_word[Bits*Pif*(bj*Pox+bi)+:Bits*Pif];
-            end
-          end
+  // Rows of banks are rotated, then the banks of each row: a stage for each bit of the count.
+  localparam int unsigned WordBits = Bits * Pif;
+  logic [WordBits*Pixels-1:0] rotated, kept;
+  always_comb begin
+    rotated = s4_word;
+    kept = s4_word;
+    for (int s = 0; s < $clog2(Poy); s++) begin
+      for (int unsigned k = 0; k < Pixels; k++) begin
+        if (s4_row_bank[s]) rotated[WordBits*k+:WordBits] = kept[WordBits*((k+2**s*Pox)%Pixels)+:WordBits];
+      end
+      kept = rotated;
+    end
+    for (int s = 0; s < $clog2(Pox); s++) begin
+      for (int unsigned k = 0; k < Pixels; k++) begin
+        if (s4_column_bank[s]) begin
+          rotated[WordBits*k+:WordBits] = kept[WordBits*(k/Pox*Pox+(k+2**s)%Pox)+:WordBits];
         end
       end
-      always_ff @(posedge clk_i) x_o[Bits*Pif*(j*Pox+i)+:Bits*Pif] <= word;
+      kept = rotated;
     end
   end
+  always_ff @(posedge clk_i) x_o <= rotated;
 
-  logic unused_addr;
-  assign unused_addr = ^write_addr_i;
+  logic unused_bits;
+  assign unused_bits = ^{write_addr_i, s4_row_bank, s4_column_bank};
 endmodule

@@ -55,7 +55,7 @@ module tile_weight #(
   always_ff @(posedge clk_i) begin
     if (start) begin
       request_address_o <= offered.address;
-      request_bytes_o <= 32'(offered.words) * (offered.target ? 32'(16 * Pof) : 32'(16 * WeightBeats));
+      request_bytes_o <= offered.target ? 32'(offered.words) * 32'(16 * Pof) : 32'(offered.words) * 32'(16 * WeightBeats);
     end
     if (!rst_ni) request_q <= 1'b0;
     else request_q <= start || (request_q && !request_ready_i);
