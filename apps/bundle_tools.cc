@@ -47,7 +47,7 @@ Result<std::vector<std::string>> CheckManifest(const fs::path& folder, bool is_e
   return names;
 }
 
-Result<Exit> WriteBundle(const std::string& plan, const std::string& folder,
+Result<nlohmann::ordered_json> WriteBundle(const std::string& plan, const std::string& folder,
                          std::vector<accel::BundleFile> files, const CommonOptions& common) {
   LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(plan));
   files.push_back({accel::kPlanName, std::move(bytes)});
@@ -62,12 +62,8 @@ Result<Exit> WriteBundle(const std::string& plan, const std::string& folder,
     if (const auto old = ReadFile(path); old && *old == file.bytes) continue;
     LICHEN_TRY_VOID(WriteFile(path, std::span<const uint8_t>(file.bytes)));
   }
-  if (common.json) {
-    PrintJson({{"output", folder}, {"files", names}, {"bytes", total}});
-  } else {
-    PrintText(common, "{}: {} files, {} bytes\n", folder, files.size(), total);
-  }
-  return Exit::kDone;
+  PrintText(common, "{}: {} files, {} bytes\n", folder, files.size(), total);
+  return nlohmann::ordered_json{{"output", folder}, {"files", names}, {"bytes", total}};
 }
 
 Result<void> BuildWithVerilator(const fs::path& folder, const std::string& top,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,8 @@ Result<void> RunShell(const std::string& line, const std::filesystem::path& log,
 // The files of a bundle, by its manifest. Every one must be as it was emitted, unless `is_edited`.
 Result<std::vector<std::string>> CheckManifest(const std::filesystem::path& folder, bool is_edited);
 
-// Writes the files, the plan file and their manifest, and says so.
-Result<Exit> WriteBundle(const std::string& plan, const std::string& folder,
+// Writes the files, the plan file and their manifest, and says so; gives what JSON says of it.
+Result<nlohmann::ordered_json> WriteBundle(const std::string& plan, const std::string& folder,
                          std::vector<accel::BundleFile> files, const CommonOptions& common);
 
 // Builds `folder`/build/verify of these sources. Error: Verilator is missing or refuses.

@@ -10,6 +10,7 @@
 #include "apps/command.h"
 #include "apps/fusion_family.h"
 #include "apps/progress_line.h"
+#include "apps/synthesise.h"
 
 namespace lichen {
 namespace {
@@ -18,6 +19,7 @@ struct Options {
   std::string plan;
   std::string output;
   std::string target = "rtl";
+  bool is_synthesised = false;
 };
 
 void Append(std::vector<tile::BundleFile> more, std::vector<tile::BundleFile>& files) {
@@ -39,11 +41,16 @@ Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
   }
   LICHEN_TRY(const std::string family, accel::PlanFamily(o.plan));
   if (family == "fusion") {
-    if (o.target != "rtl") return FailUsage("--target {}: the fusion machine has rtl", o.target);
+    if (o.target != "rtl" || o.is_synthesised) {
+      return FailUsage("a fusion machine's bundle has rtl alone; its synth.ys is Yosys' script");
+    }
     return EmitFusion(o.plan, o.output, common);
   }
   LICHEN_TRY(tile::Plan plan, tile::LoadPlan(o.plan));
   LICHEN_TRY_VOID(InPlace(o.plan, tile::Verify(plan)));
+  if (o.is_synthesised && o.target == "hls") return FailUsage("--synth needs the RTL's target");
+  const tile::Design design = plan.design;
+  const Board board = plan.board;
   std::vector<tile::BundleFile> files;
   if (o.target != "hls") Append(tile::EmitRtl(plan), files);
   if (o.target != "rtl") {
@@ -51,7 +58,15 @@ Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
     LICHEN_TRY(std::vector<tile::BundleFile> vectors, Vectors(std::move(plan), common));
     Append(std::move(vectors), files);
   }
-  return WriteBundle(o.plan, o.output, std::move(files), common);
+  LICHEN_TRY(nlohmann::ordered_json json,
+             WriteBundle(o.plan, o.output, std::move(files), common));
+  if (o.is_synthesised) {
+    LICHEN_TRY(const tile::SynthesisReport report, Synthesise(o.output, design, common));
+    json["synthesis"] = nlohmann::ordered_json::parse(tile::ToJson(report, design));
+    PrintText(common, "{}", ToText(report, board));
+  }
+  if (common.json) PrintJson(json);
+  return Exit::kDone;
 }
 
 }  // namespace
@@ -68,6 +83,8 @@ void AddEmitCommand(CLI::App& app, Invocation& invocation) {
       ->required();
   command->add_option("--target", options->target, "rtl, hls (C++ for Vitis HLS) or all")
       ->capture_default_str();
+  command->add_flag("--synth", options->is_synthesised,
+                    "Synthesise every block with Yosys and compare with the estimate");
 }
 
 }  // namespace lichen

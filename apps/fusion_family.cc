@@ -315,7 +315,10 @@ Result<Exit> EmitFusion(const std::string& path, const std::string& output,
                         const CommonOptions& common) {
   LICHEN_TRY(const fusion::Plan plan, fusion::LoadPlan(path));
   LICHEN_TRY_VOID(InPlace(path, fusion::Verify(plan)));
-  return WriteBundle(path, output, fusion::EmitRtl(plan), common);
+  LICHEN_TRY(const nlohmann::ordered_json json,
+             WriteBundle(path, output, fusion::EmitRtl(plan), common));
+  if (common.json) PrintJson(json);
+  return Exit::kDone;
 }
 
 Result<Exit> VerifyFusion(const FusionVerifyOptions& o, const CommonOptions& common) {

@@ -29,7 +29,6 @@ module element_packer #(
   output logic                  idle_o
 );
   localparam int unsigned Capacity = Count + PerBeat;
-  localparam int unsigned ShiftZeros = $clog2(UnitBits);
   localparam int unsigned FillWidth = $clog2(Capacity + 1);
 
   logic [UnitBits*Capacity-1:0] buffer_q, rest;
@@ -57,25 +56,28 @@ module element_packer #(
     else word_ready_o = fill_q <= FillWidth'(PerBeat) || (32'(fill_q) <= 2 * PerBeat && !flush_q);
   end
 
-  // The word's units go behind the rest's, which are a beat or fewer: moved within a beat, and then
-  // by a whole one. Whether a beat was sent changes the second move alone.
-  logic [UnitBits*Count-1:0] word;
-  logic [Count-1:0] mask;
+  // The word's units go behind the rest's, which are a beat or fewer: rotated to their place within a
+  // beat, and moved by a whole one. Whether a beat was sent changes that move alone.
+  localparam int unsigned Ring = Count > PerBeat ? Count : PerBeat;
+  localparam int unsigned RingWidth = $clog2(Ring);
   logic [OffsetWidth-1:0] place;
-  logic [UnitBits*(Count+PerBeat)-1:0] moved;
-  logic [Count+PerBeat-1:0] moved_mask;
+  logic [FillWidth-1:0] place_end;
+  logic [RingWidth-1:0] amount;
+  logic [UnitBits*Ring-1:0] ring;
+  logic [UnitBits*Capacity-1:0] moved;
+  logic [Count-1:0] taken;
+  logic [Capacity-1:0] mask;
   logic is_behind_beat;
   assign place = row_begins_i ? offset_i : fill_q[OffsetWidth-1:0];
+  assign place_end = FillWidth'(place) + FillWidth'(count_i);
   assign is_behind_beat = !row_begins_i && (send ? 32'(fill_q) == 2 * PerBeat : 32'(fill_q) == PerBeat);
-  always_comb begin
-    word = word_i >> {first_i, {ShiftZeros{1'b0}}};
-    mask = '0;
-    for (int unsigned k = 0; k < Count; k++) begin
-      if (CountWidth'(k) >= count_i) word[UnitBits*k+:UnitBits] = '0;
-      else mask[k] = 1'b1;
-    end
-    moved = {128'd0, word} << {place, {ShiftZeros{1'b0}}};
-    moved_mask = {{PerBeat{1'b0}}, mask} << place;
+  assign amount = RingWidth'(first_i) - RingWidth'(place);
+  rotator #(.Count(Ring), .UnitBits(UnitBits)) u_rotator (
+      .amount_i(amount), .data_i({{(UnitBits * (Ring - Count)) {1'b0}}, word_i}), .data_o(ring));
+  assign taken = ~({Count{1'b1}} << count_i);
+  assign mask = Capacity'(taken) << place;
+  for (genvar k = 0; k < Capacity; k++) begin : gen_place
+    assign moved[UnitBits*k+:UnitBits] = mask[k] ? ring[UnitBits*(k%Ring)+:UnitBits] : '0;
   end
 
   always_ff @(posedge clk_i) begin
@@ -85,10 +87,9 @@ module element_packer #(
       strobe_q <= '0;
       buffer_q <= '0;
     end else if (take) begin
-      fill_q <= is_behind_beat ? FillWidth'(PerBeat) + FillWidth'(count_i)
-                               : FillWidth'(place) + FillWidth'(count_i);
+      fill_q <= is_behind_beat ? FillWidth'(PerBeat) + FillWidth'(count_i) : place_end;
       flush_q <= row_ends_i;
-      strobe_q <= rest_strobe | (is_behind_beat ? moved_mask << PerBeat : moved_mask);
+      strobe_q <= rest_strobe | (is_behind_beat ? mask << PerBeat : mask);
       buffer_q <= rest | (is_behind_beat ? moved << 128 : moved);
     end else begin
       fill_q <= fill;

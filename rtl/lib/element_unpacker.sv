@@ -24,7 +24,6 @@ module element_unpacker #(
   output logic [ElementBits*Count-1:0] data_o
 );
   localparam int unsigned Capacity = (Count > PerBeat ? Count : PerBeat) + PerBeat;
-  localparam int unsigned ShiftZeros = $clog2(ElementBits);
   localparam int unsigned FillWidth = $clog2(Capacity + 1);
 
   localparam int unsigned Width = ElementBits * Capacity;
@@ -49,28 +48,48 @@ module element_unpacker #(
   end
   assign take = beat_valid_i && beat_ready_o;
 
-  // A beat in its place before the pop, or as the first of the next row.
+  // A beat in its place before the pop, or as the first of the next row: rotated, and its units that
+  // are there.
   logic [OffsetWidth:0] gain, next_gain;
-  logic [127:0] first_beat, next_beat;
-  logic [Width+ElementBits*Count-1:0] placed;
-  logic [FillWidth:0] filled;
+  logic [OffsetWidth-1:0] amount;
+  logic [127:0] rotated, next_rotated;
+  logic [Width+ElementBits*Count-1:0] merged;
+  logic [127:0] next_merged;
+  localparam logic [Capacity+Count-1:0] Ones = (Capacity + Count)'({PerBeat{1'b1}});
+  logic [Capacity+Count-1:0] here;
+  logic [PerBeat-1:0] next_here;
+  logic [FillWidth:0] filled, fill;
   logic [19:0] left, next_left;
   logic left_taken, next_taken;
   assign gain = (OffsetWidth + 1)'(PerBeat) - (first_q ? {1'b0, offset_q} : '0);
   assign next_gain = (OffsetWidth + 1)'(PerBeat) - {1'b0, next_offset_q};
-  assign first_beat = first_q ? beat_i >> {offset_q, {ShiftZeros{1'b0}}} : beat_i;
-  assign next_beat = beat_i >> {next_offset_q, {ShiftZeros{1'b0}}};
-  assign placed = {{(Width + ElementBits * Count - 128) {1'b0}}, first_beat} << {fill_q, {ShiftZeros{1'b0}}};
+  assign amount = first_q ? offset_q : -fill_q[OffsetWidth-1:0];
   assign filled = {1'b0, fill_q} + (FillWidth + 1)'(gain);
+  assign fill = take ? filled : {1'b0, fill_q};
   assign left_taken = take_left_q <= 20'(gain);
   assign left = left_taken ? '0 : take_left_q - 20'(gain);
   assign next_taken = elements_q <= 20'(next_gain);
   assign next_left = next_taken ? '0 : elements_q - 20'(next_gain);
-
-  logic [Width+ElementBits*Count-1:0] merged;
-  logic [FillWidth:0] fill;
-  assign merged = {{(ElementBits * Count) {1'b0}}, buffer_q} | (take ? placed : '0);
-  assign fill = take ? filled : {1'b0, fill_q};
+  rotator #(.Count(PerBeat), .UnitBits(ElementBits)) u_rotator (
+      .amount_i(amount), .data_i(beat_i), .data_o(rotated));
+  rotator #(.Count(PerBeat), .UnitBits(ElementBits)) u_next_rotator (
+      .amount_i(next_offset_q), .data_i(beat_i), .data_o(next_rotated));
+  assign here = !take ? '0 : first_q ? Ones >> offset_q : Ones << fill_q;
+  assign next_here = take ? {PerBeat{1'b1}} >> next_offset_q : '0;
+  for (genvar k = 0; k < Capacity + Count; k++) begin : gen_place
+    logic [ElementBits-1:0] held;
+    if (k < Capacity) begin : gen_held
+      assign held = buffer_q[ElementBits*k+:ElementBits];
+    end else begin : gen_free
+      assign held = '0;
+    end
+    assign merged[ElementBits*k+:ElementBits] =
+        held | (here[k] ? rotated[ElementBits*(k%PerBeat)+:ElementBits] : '0);
+  end
+  for (genvar k = 0; k < PerBeat; k++) begin : gen_next_place
+    assign next_merged[ElementBits*k+:ElementBits] =
+        next_here[k] ? next_rotated[ElementBits*k+:ElementBits] : '0;
+  end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
@@ -95,7 +114,7 @@ module element_unpacker #(
       next_offset_q <= next_offset_q + offset_step_q;
       first_q <= !take;
       fill_q <= take ? FillWidth'(next_gain) : '0;
-      buffer_q <= take ? {{(Width - 128) {1'b0}}, next_beat} : '0;
+      buffer_q <= {{(Width - 128) {1'b0}}, next_merged};
     end else begin
       if (take) begin
         take_left_q <= left;

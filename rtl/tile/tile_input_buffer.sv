@@ -58,28 +58,18 @@ module tile_input_buffer #(
     end
   end
 
-  // Rows of banks are rotated, then the banks of each row: a stage for each bit of the count.
-  localparam int unsigned WordBits = Bits * Pif;
-  logic [WordBits*Pixels-1:0] rotated, kept;
-  always_comb begin
-    rotated = s4_word;
-    kept = s4_word;
-    for (int s = 0; s < $clog2(Poy); s++) begin
-      for (int unsigned k = 0; k < Pixels; k++) begin
-        if (s4_row_bank[s]) rotated[WordBits*k+:WordBits] = kept[WordBits*((k+2**s*Pox)%Pixels)+:WordBits];
-      end
-      kept = rotated;
-    end
-    for (int s = 0; s < $clog2(Pox); s++) begin
-      for (int unsigned k = 0; k < Pixels; k++) begin
-        if (s4_column_bank[s]) begin
-          rotated[WordBits*k+:WordBits] = kept[WordBits*(k/Pox*Pox+(k+2**s)%Pox)+:WordBits];
-        end
-      end
-      kept = rotated;
-    end
+  // The rows of banks, then the banks of each row.
+  localparam int unsigned RowWidth = Poy > 1 ? $clog2(Poy) : 1;
+  localparam int unsigned ColumnWidth = Pox > 1 ? $clog2(Pox) : 1;
+  logic [Bits*Pif*Pixels-1:0] s4_rows, s4_x;
+  rotator #(.Count(Poy), .UnitBits(Bits * Pif * Pox)) u_rows (
+      .amount_i(s4_row_bank[RowWidth-1:0]), .data_i(s4_word), .data_o(s4_rows));
+  for (genvar j = 0; j < Poy; j++) begin : gen_lane_row
+    rotator #(.Count(Pox), .UnitBits(Bits * Pif)) u_columns (
+        .amount_i(s4_column_bank[ColumnWidth-1:0]), .data_i(s4_rows[Bits*Pif*Pox*j+:Bits*Pif*Pox]),
+        .data_o(s4_x[Bits*Pif*Pox*j+:Bits*Pif*Pox]));
   end
-  always_ff @(posedge clk_i) x_o <= rotated;
+  always_ff @(posedge clk_i) x_o <= s4_x;
 
   logic unused_bits;
   assign unused_bits = ^{write_addr_i, s4_row_bank, s4_column_bank};

@@ -17,8 +17,6 @@ module tile_prepare #(
   input  logic                            plan_ready_i,
   output tile_pkg::plan_t                 plan_o
 );
-  localparam logic [5:0] PoyValue = Poy[5:0];
-  localparam logic [5:0] PoxValue = Pox[5:0];
   localparam int unsigned WordsPerArrayWord = Pif > EpilogueLanes ? Pif / EpilogueLanes : 1;
   localparam int unsigned ArrayWordsPerWord = Pif > EpilogueLanes ? 1 : EpilogueLanes / Pif;
   localparam int unsigned DownShift = $clog2(WordsPerArrayWord);
@@ -37,6 +35,33 @@ module tile_prepare #(
   logic [4:0] row_shifted, column_shifted;
   assign row_shifted = {row_rest_q, row_quotient_q[5]};
   assign column_shifted = {column_rest_q, column_quotient_q[5]};
+
+  // Bank and group of banks of every quotient.
+  localparam int unsigned RowGroupWidth = $clog2(63 / Poy + 1);
+  localparam int unsigned ColumnGroupWidth = $clog2(63 / Pox + 1);
+  logic [8*64-1:0] row_banks, column_banks, row_groups, column_groups;
+  logic [7:0] row_bank, column_bank, row_group, column_group;
+  for (genvar q = 0; q < 64; q++) begin : gen_quotient
+    assign row_banks[8*q+:8] = 8'(q % Poy);
+    assign row_groups[8*q+:8] = 8'(q / Poy);
+    assign column_banks[8*q+:8] = 8'(q % Pox);
+    assign column_groups[8*q+:8] = 8'(q / Pox);
+  end
+  assign row_bank = row_banks[8*row_quotient_q+:8];
+  assign row_group = row_groups[8*row_quotient_q+:8];
+  assign column_bank = column_banks[8*column_quotient_q+:8];
+  assign column_group = column_groups[8*column_quotient_q+:8];
+
+  // Pitches times Poy and Pox, as sums.
+  logic [15:0] target_row_step, target_column_step;
+  always_comb begin
+    target_row_step = '0;
+    target_column_step = '0;
+    for (int unsigned b = 0; b < 6; b++) begin
+      if (Poy[b]) target_row_step = target_row_step + (in.target_row_pitch << b);
+      if (Pox[b]) target_column_step = target_column_step + ({4'b0, in.target_pitch} << b);
+    end
+  end
 
   // Rows (columns) of the tile, counted within a bank, before the first tap's.
   logic [9:0] row_index_q, column_index_q;
@@ -65,10 +90,10 @@ module tile_prepare #(
       column_rest_q <= column_shifted >= {1'b0, in.stride_x} ? column_shifted[3:0] - in.stride_x
                                                              : column_shifted[3:0];
     end
-    row_bank_q <= row_quotient_q % PoyValue;
-    column_bank_q <= column_quotient_q % PoxValue;
-    row_index_q <= {4'b0, row_quotient_q / PoyValue} * {6'b0, in.stride_y} + {6'b0, row_rest_q};
-    column_index_q <= {4'b0, column_quotient_q / PoxValue} * {6'b0, in.stride_x} + {6'b0, column_rest_q};
+    row_bank_q <= row_bank[5:0];
+    column_bank_q <= column_bank[5:0];
+    row_index_q <= 10'(row_group[RowGroupWidth-1:0]) * {6'b0, in.stride_y} + {6'b0, row_rest_q};
+    column_index_q <= 10'(column_group[ColumnGroupWidth-1:0]) * {6'b0, in.stride_x} + {6'b0, column_rest_q};
 
     if (in.source) begin
       row_start_q <= '0;
@@ -81,8 +106,8 @@ module tile_prepare #(
       column_start_q <= {10'b0, column_index_q} * {10'b0, in.pixel_words};
       column_step_q <= {16'b0, in.stride_x} * {10'b0, in.pixel_words};
     end
-    target_row_step_q <= in.target_row_pitch * Poy[15:0];
-    target_column_step_q <= {4'b0, in.target_pitch} * Pox[15:0];
+    target_row_step_q <= target_row_step;
+    target_column_step_q <= target_column_step;
   end
 
   assign plan_o.target_row_step = target_row_step_q;
@@ -95,4 +120,7 @@ module tile_prepare #(
   assign plan_o.column_bank = column_bank_q;
   assign plan_o.row_phase = row_rest_q;
   assign plan_o.column_phase = column_rest_q;
+
+  logic unused_bits;
+  assign unused_bits = ^{row_bank, column_bank, row_group, column_group};
 endmodule

@@ -25,48 +25,68 @@ int64_t CoveredInput(const Axis& axis, int64_t tiles, int64_t tile, int64_t span
 constexpr double kMacPj16 = 4.0;
 constexpr double kMacPj8 = 1.6;
 
-}  // namespace
+// How Yosys maps a RAM with one write and one read port onto block RAM: of the shapes of a BRAM18 and a BRAM36 the
+// one with the least cost, where words that lie side by side in a deeper shape's place share it by bytes of 9
+// bits (memory_libmap with the costs of its brams_xc4v.txt; equal to Yosys 0.23 for 395 sizes).
+struct MappedRam {
+  int64_t bram18 = 0;
+  int64_t banks = 1;  // that a multiplexer chooses from
+};
 
-int64_t Bram36(int64_t words, int64_t width_bits) {
-  constexpr struct {
+MappedRam MapRam(int64_t words, int64_t width_bits) {
+  struct Shape {
     int64_t width;
-    int64_t depth;
-  } kShapes[] = {{72, 512}, {36, 1024}, {18, 2048}, {9, 4096}, {4, 8192}, {2, 16384}, {1, 32768}};
-  int64_t best = INT64_MAX;
-  for (const auto& shape : kShapes) {
-    best = std::min(best, CeilDiv(width_bits, shape.width) * CeilDiv(words, shape.depth));
+    int64_t log2_depth;
+    int64_t bram18;
+    int64_t cost;
+  };
+  constexpr Shape kShapes[] = {
+      {36, 9, 1, 129},  {18, 10, 1, 129}, {9, 11, 1, 129},  {4, 12, 1, 129}, {2, 13, 1, 129},
+      {1, 14, 1, 129},  {72, 9, 2, 257},  {36, 10, 2, 257}, {18, 11, 2, 257}, {9, 12, 2, 257},
+      {4, 13, 2, 257},  {2, 14, 2, 257},  {1, 15, 2, 257}};
+  MappedRam best;
+  int64_t best_cost = INT64_MAX;
+  for (const Shape& s : kShapes) {
+    const int64_t banks = ((words - 1) >> s.log2_depth) + 1;
+    const int64_t count = s.width >= 9 ? CeilDiv(CeilDiv(width_bits, 9) * banks, s.width / 9)
+                                       : CeilDiv(width_bits, s.width) * banks;
+    // Twice the cost: a bit of a multiplexer's input counts a half.
+    const int64_t cost = 2 * s.cost * count + width_bits * (banks - 1);
+    if (cost < best_cost) {
+      best_cost = cost;
+      best = {s.bram18 * count, banks};
+    }
   }
   return best;
 }
 
+}  // namespace
+
+int64_t Bram18(int64_t words, int64_t width_bits) { return MapRam(words, width_bits).bram18; }
+
+std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
+  const int64_t i = d.pif;
+  const int64_t l = d.pof;
+  const int64_t p = d.PixelLanes();
+  const int64_t e = d.epilogue_lanes;
+  const bool is_narrow = d.operand_bits == 8;
+  const int64_t operand_bits = d.operand_bits;
+  const int64_t input_bits = is_narrow ? 9 : 16;
+  std::array<CellCounts, kBlockCount> blocks;
+  const auto block = [&](Block b) -> CellCounts& { return blocks[static_cast<size_t>(b)]; };
+  (void)i;(void)l;(void)p;(void)e;(void)operand_bits;(void)input_bits;
+  (void)block;
+  return blocks;
+}
+
 Resources EstimateResources(const Design& d) {
-  const int64_t element_bits = 8 * d.ElementBytes();
-  const int64_t macs = d.MacsPerCycle();
+  CellCounts sum;
+  for (const CellCounts& block : EstimateBlocks(d)) sum += block;
   Resources r;
-  // Of an epilogue lane: two requantisers that multiply 48 by 18 bits (2 each), the product of x and norm
-  // or multiplier, 16 by 32 bits (2). Addresses of the next instruction 5, of weights 1.
-  constexpr int64_t kDspPerEpilogueLane = 6;
-  constexpr int64_t kDspOfControl = 6;
-  r.dsp = (d.operand_bits == 8 ? macs / 2 : macs) + kDspPerEpilogueLane * d.epilogue_lanes +
-          kDspOfControl;
-  // 8-bit designs have a ninth bit in the input buffer.
-  const int64_t input_bits = d.operand_bits == 8 ? 9 : 16;
-  const int64_t middle_depth =
-      static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(d.middle_buffer_words)));
-  const int64_t records = (d.parameter_buffer_words + 1) / 2 * d.pof / d.epilogue_lanes;
-  // The middle buffer is there twice: the array and the epilogue read in every cycle.
-  r.bram36 = d.PixelLanes() * Bram36(d.input_buffer_words, d.pif * input_bits) +
-             Bram36(d.weight_buffer_words, d.pif * d.pof * element_bits) +
-             d.PixelLanes() * Bram36(d.middle_buffer_words, d.epilogue_lanes * 16) +
-             Bram36(d.PixelLanes() * middle_depth, d.epilogue_lanes * 16) +
-             Bram36(d.output_buffer_words, d.epilogue_lanes * 16) +
-             2 * d.epilogue_lanes * Bram36(records, 72) + Bram36(d.parameter_buffer_words, 140);
-  // Not calibrated with synthesis yet: shadow registers of the sums (48 bit for each pixel and
-  // output lane), rotators of the banks, dividers (26 stages of 50 bit per lane), DMA and control.
-  const int64_t sums = d.PixelLanes() * d.pof * 48;
-  const int64_t rotator = d.PixelLanes() * d.pif * element_bits;
-  r.ff = sums + 4 * rotator + d.epilogue_lanes * 26 * 100 + 12000;
-  r.lut = sums / 2 + 3 * rotator + d.epilogue_lanes * 26 * 60 + 12000;
+  r.dsp = sum.dsp;
+  r.bram36 = CeilDiv(sum.bram18, 2);
+  r.lut = sum.lut;
+  r.ff = sum.ff;
   return r;
 }
 

@@ -4,6 +4,7 @@
 // estimate.cc says where the coefficients come from.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "accel/tile/design.h"
 #include "accel/tile/plan.h"
 #include "target/board.h"
+#include "target/netlist.h"
 
 namespace lichen::tile {
 
@@ -30,8 +32,32 @@ struct Estimate {
   double energy_mj = 0;
 };
 
-// BRAM36 of a simple dual-port memory; halves are rounded up.
-int64_t Bram36(int64_t words, int64_t width_bits);
+// The engine's blocks: modules of rtl/tile, each without those of this list that are in it.
+enum class Block {
+  kEngine,   // queues of instructions, tokens
+  kCompute,  // the array's operands, the output buffer, queues of the epilogue
+  kRegisters,
+  kFetch,
+  kLoad,
+  kWeight,
+  kStore,
+  kMemory,
+  kPrepare,
+  kSequencer,
+  kInputBuffer,
+  kWeightBuffer,
+  kParameterBuffer,
+  kMiddleBuffer,
+  kArray,
+  kEpilogue,
+  kLane,  // all of the epilogue's lanes
+};
+inline constexpr size_t kBlockCount = 17;
+
+// BRAM18 (halves of a BRAM36) of a ram_sdp.
+int64_t Bram18(int64_t words, int64_t width_bits);
+std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& design);
+// Their sum; halves of BRAM36 are rounded up.
 Resources EstimateResources(const Design& design);
 Estimate EstimatePlan(const Plan& plan);
 
