@@ -46,14 +46,12 @@ Result<tile::SynthesisResult> RunJob(const fs::path& bundle, const tile::Synthes
   return result;
 }
 
-std::string Halves(int64_t count) {
-  return fmt::format("{}{}", count / 2, count % 2 ? ".5" : "");
-}
+std::string Halves(int64_t count) { return fmt::format("{}{}", count / 2, count % 2 ? ".5" : ""); }
 
 std::string Difference(int64_t estimated, int64_t synthesised) {
   if (synthesised == 0) return "";
-  return fmt::format(
-      "{:+.0f} %", 100 * (static_cast<double>(estimated) / static_cast<double>(synthesised) - 1));
+  return fmt::format("{:+.0f} %",
+                     100 * (static_cast<double>(estimated) / static_cast<double>(synthesised) - 1));
 }
 
 std::vector<std::string> Row(std::string name, const CellCounts& synthesised,
@@ -104,8 +102,8 @@ Result<tile::SynthesisReport> Synthesise(const fs::path& bundle, const tile::Des
 }
 
 std::string ToText(const tile::SynthesisReport& report, const Board& board) {
-  Table table{{"block", "DSP", "est.", "BRAM36", "est.", "LUT", "of it memory", "est.", "FF", "est.",
-               "levels", "ltp"},
+  Table table{{"block", "DSP", "est.", "BRAM36", "est.", "LUT", "of it memory", "est.", "FF",
+               "est.", "levels", "ltp"},
               {}};
   for (size_t b = 0; b < tile::kBlockCount; ++b) {
     const tile::BlockReport& block = report.blocks[b];

@@ -74,11 +74,9 @@ module tile_weight #(
   assign last_beat = beat_q == (job.target ? BeatWidth'(Pof - 1) : BeatWidth'(WeightBeats - 1));
   assign job_done = take && last_beat && word_q + 1'b1 == job.words;
 
-  for (genvar k = 0; k < WeightBeats; k++) begin : gen_beat
-    always_ff @(posedge clk_i) if (beat_q == BeatWidth'(k)) weight_data_o[128*k+:128] <= beat_i;
-  end
-
+  // A word's first beat is in place when its last one has come.
   always_ff @(posedge clk_i) begin
+    if (take) weight_data_o <= (128 * WeightBeats)'({beat_i, weight_data_o} >> 128);
     weight_addr_o <= job.base + word_q[15:0];
     parameter_word_o <= job.base + word_q[15:0];
     parameter_record_o <= beat_q[RecordWidth-1:0];

@@ -159,7 +159,8 @@ class Graph {
         if (port == inside->ports.end()) continue;
         for (size_t bit = 0; bit < std::min(pin.nets.size(), port->nets.size()); ++bit) {
           if (pin.nets[bit] >= 0 && port->nets[bit] >= 0) {
-            parent_[static_cast<size_t>(Root(base + pin.nets[bit]))] = Root(inner + port->nets[bit]);
+            parent_[static_cast<size_t>(Root(base + pin.nets[bit]))] =
+                Root(inner + port->nets[bit]);
           }
         }
       }

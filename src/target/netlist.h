@@ -14,18 +14,18 @@
 namespace lichen {
 
 enum class CellKind {
-  kLut,          // LUT1 to LUT6, INV
-  kWideMux,      // MUXF7 to MUXF9: the wide end of a LUT
-  kCarry,        // CARRY4, CARRY8
-  kLutRam,       // read without a clock
-  kShift,        // SRL16E, SRLC32E
-  kRegister,     // FDRE and its like
+  kLut,       // LUT1 to LUT6, INV
+  kWideMux,   // MUXF7 to MUXF9: the wide end of a LUT
+  kCarry,     // CARRY4, CARRY8
+  kLutRam,    // read without a clock
+  kShift,     // SRL16E, SRLC32E
+  kRegister,  // FDRE and its like
   kBlockRam18,
   kBlockRam36,
   kDsp,
-  kOpenDsp,      // neither product nor result has a register
-  kOther,        // clock buffers, constants
-  kInstance,     // of a module
+  kOpenDsp,   // neither product nor result has a register
+  kOther,     // clock buffers, constants
+  kInstance,  // of a module
 };
 
 struct Pin {
@@ -52,8 +52,8 @@ Result<Netlist> ParseNetlist(std::string_view json);
 
 struct CellCounts {
   int64_t dsp = 0;
-  int64_t bram18 = 0;  // halves of a BRAM36
-  int64_t lut = 0;     // with those below
+  int64_t bram18 = 0;      // halves of a BRAM36
+  int64_t lut = 0;         // with those below
   int64_t lut_memory = 0;  // LUTs that are memory or shift registers
   int64_t ff = 0;
   CellCounts& operator+=(const CellCounts& other);

@@ -41,9 +41,9 @@ MappedRam MapRam(int64_t words, int64_t width_bits) {
     int64_t cost;
   };
   constexpr Shape kShapes[] = {
-      {36, 9, 1, 129},  {18, 10, 1, 129}, {9, 11, 1, 129},  {4, 12, 1, 129}, {2, 13, 1, 129},
-      {1, 14, 1, 129},  {72, 9, 2, 257},  {36, 10, 2, 257}, {18, 11, 2, 257}, {9, 12, 2, 257},
-      {4, 13, 2, 257},  {2, 14, 2, 257},  {1, 15, 2, 257}};
+      {36, 9, 1, 129}, {18, 10, 1, 129}, {9, 11, 1, 129},  {4, 12, 1, 129},  {2, 13, 1, 129},
+      {1, 14, 1, 129}, {72, 9, 2, 257},  {36, 10, 2, 257}, {18, 11, 2, 257}, {9, 12, 2, 257},
+      {4, 13, 2, 257}, {2, 14, 2, 257},  {1, 15, 2, 257}};
   MappedRam best;
   int64_t best_cost = INT64_MAX;
   for (const Shape& s : kShapes) {
@@ -60,22 +60,124 @@ MappedRam MapRam(int64_t words, int64_t width_bits) {
   return best;
 }
 
+// Bits of a number below n.
+int64_t Log2(int64_t n) { return std::bit_width(static_cast<uint64_t>(n - 1)); }
+
+// LUTs for a bit of a multiplexer of n inputs.
+int64_t MuxLuts(int64_t n) { return n <= 1 ? 0 : n <= 4 ? 1 : n <= 8 ? 4 : n <= 16 ? 5 : 9; }
+
+// With its output register and the multiplexer of its banks.
+CellCounts Ram(int64_t words, int64_t width_bits) {
+  const MappedRam ram = MapRam(words, width_bits);
+  return {.bram18 = ram.bram18,
+          .lut = width_bits * MuxLuts(ram.banks),
+          .ff = width_bits + Log2(ram.banks)};
+}
+
+CellCounts EstimateArray(const Design& d, int64_t cascade) {
+  const int64_t pixels = d.PixelLanes();
+  const int64_t lanes = d.pof * pixels;
+  // Operands of later elements of a cascade are delayed; by 3 cycles and more in shift registers.
+  const int64_t skew_ff = cascade >= 3 ? 3 : cascade - 1;
+  const int64_t skew_lut = std::max<int64_t>(cascade - 3, 0);
+  CellCounts array;
+  array.dsp = d.operand_bits == 8 ? d.MacsPerCycle() / 2 : d.MacsPerCycle();
+  if (d.operand_bits == 8) {
+    const int64_t cascades = d.pif / cascade;
+    array.lut = 9 * cascades * skew_lut * pixels + 9 * d.pif * d.pof / 2 + lanes * 64 + 14;
+    array.ff = 9 * cascades * skew_ff * pixels + lanes * 100 + 14;
+  } else {
+    array.lut = 17 * skew_lut * pixels + 14;
+    array.ff = 17 * skew_ff * pixels + 48 * lanes + 12;
+  }
+  return array;
+}
+
 }  // namespace
 
 int64_t Bram18(int64_t words, int64_t width_bits) { return MapRam(words, width_bits).bram18; }
 
 std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
-  const int64_t i = d.pif;
-  const int64_t l = d.pof;
-  const int64_t p = d.PixelLanes();
-  const int64_t e = d.epilogue_lanes;
   const bool is_narrow = d.operand_bits == 8;
-  const int64_t operand_bits = d.operand_bits;
-  const int64_t input_bits = is_narrow ? 9 : 16;
+  const int64_t pif = d.pif;
+  const int64_t pixels = d.PixelLanes();
+  const int64_t e = d.epilogue_lanes;
+  const int64_t input_bits = (is_narrow ? 9 : 16) * pif;
+  const int64_t word_bits = 16 * e;
+  const int64_t per_beat = 128 / d.operand_bits;
+  const int64_t cascade = is_narrow ? std::min<int64_t>(pif, 4) : pif;
   std::array<CellCounts, kBlockCount> blocks;
-  const auto block = [&](Block b) -> CellCounts& { return blocks[static_cast<size_t>(b)]; };
-  (void)i;(void)l;(void)p;(void)e;(void)operand_bits;(void)input_bits;
-  (void)block;
+  const auto set = [&](Block block, const CellCounts& counts) {
+    blocks[static_cast<size_t>(block)] = counts;
+  };
+
+  set(Block::kEngine, {.lut = 685, .ff = 123});
+  set(Block::kRegisters, {.lut = 200, .ff = 145});
+  set(Block::kFetch, {.lut = 110, .ff = 444});
+  // Two FIFOs of 256 beats and one of 16 in LUT RAM, four DMAs; a port that is shared orders its bursts.
+  set(Block::kMemory, {.lut = d.dma_ports == 4   ? 2695
+                              : d.dma_ports == 2 ? 2800
+                                                 : 2860,
+                       .ff = d.dma_ports == 4 ? 813 : 880});
+  set(Block::kSequencer, {.lut = 610, .ff = 376});
+  // Products of pitches and strides; two more where the quotient by poy or pox has 5 bits.
+  set(Block::kPrepare,
+      {.dsp = 4 + (d.poy <= 3 ? 1 : 0) + (d.pox <= 3 ? 1 : 0), .lut = 140, .ff = 368});
+
+  // Beats are collected until they make a word, in a buffer with room for one of each.
+  set(Block::kLoad,
+      {.lut = is_narrow ? 2470 : 2100,
+       .ff = 475 + d.operand_bits * (std::max(pif, per_beat) + per_beat) + input_bits + pixels});
+  set(Block::kWeight, {.lut = 185, .ff = 249 + d.operand_bits * pif * d.pof});
+  const int64_t units = is_narrow ? 2 * e : e;
+  set(Block::kStore, {  .lut = 890 + (is_narrow ? 135 : 110) * e, .ff = 356 + (128 / per_beat + 1) * (units + per_beat)});
+
+  // A bank for each pixel lane, whose words are rotated to the lane that needs them.
+  const int64_t input_address = Log2(d.input_buffer_words);
+  const int64_t stages = Log2(d.poy) + Log2(d.pox);
+  CellCounts input = pixels * Ram(d.input_buffer_words, input_bits);
+  input.lut += pixels * input_bits * (stages <= 1 ? stages : (stages + 4) / 3) +
+               (pixels + 5) * input_address;
+  input.ff += pixels * input_bits + (pixels + 4) * input_address + 12;
+  set(Block::kInputBuffer, input);
+
+  // A memory for each element; the address goes down the skew of the cascade.
+  CellCounts weights = pif * Ram(d.weight_buffer_words, d.operand_bits * d.pof);
+  const int64_t weight_address = Log2(d.weight_buffer_words);
+  weights.lut += weight_address;
+  weights.ff += (cascade - 1) * weight_address;
+  set(Block::kWeightBuffer, weights);
+
+  // Records of even and odd words change places; constants are kept once more.
+  const int64_t records = (d.parameter_buffer_words + 1) / 2 * d.pof / e;
+  CellCounts parameters = 2 * e * Ram(records, 72);
+  parameters += 2 * Ram(d.parameter_buffer_words, 70);
+  parameters.lut += 146 * e + 17;
+  parameters.ff += 2 * Log2(records);
+  set(Block::kParameterBuffer, parameters);
+
+  // Banks for the array, which takes pif of a word's elements, and a copy for the epilogue.
+  const int64_t bank_depth = int64_t{1} << Log2(d.middle_buffer_words);
+  CellCounts middle = pixels * Ram(d.middle_buffer_words, word_bits);
+  middle += Ram(pixels > 1 ? pixels * bank_depth : d.middle_buffer_words, word_bits);
+  middle.lut += pixels * 16 * pif * MuxLuts(e / pif) + pixels;
+  middle.ff += pixels * 16 * pif + 16;
+  set(Block::kMiddleBuffer, middle);
+
+  // Every operand may become its absolute value.
+  const int64_t operands = pixels * pif;
+  CellCounts compute = Ram(d.output_buffer_words, word_bits);
+  compute.lut += operands * (is_narrow ? 19 : 34) + 222;
+  compute.ff += operands * (is_narrow ? 9 : 17) + 40;
+  set(Block::kCompute, compute);
+
+  set(Block::kArray, EstimateArray(d, cascade));
+
+  // The sums of a set are read word by word.
+  const int64_t set_words = d.pof * pixels / e;
+  set(Block::kEpilogue, {.lut = 48 * e * (MuxLuts(set_words) + 1) + 680, .ff = 222});
+  // Two requantisers of two products each, and the product with the norm or multiplier; 16 steps of division.
+  set(Block::kLane, e * CellCounts{.dsp = 6, .lut = 3164, .ff = 2305});
   return blocks;
 }
 

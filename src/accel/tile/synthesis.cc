@@ -19,23 +19,24 @@ struct BlockModule {
   std::string_view inside;  // the block that holds it
 };
 // The long ones first, so that two jobs end together.
-constexpr BlockModule kModules[] = {{Block::kLane, "tile_epilogue_lane", "tile_epilogue"},
-                                    {Block::kEpilogue, "tile_epilogue", "tile_compute"},
-                                    {Block::kInputBuffer, "tile_input_buffer", "tile_compute"},
-                                    {Block::kArray, "tile_array", "tile_compute"},
-                                    {Block::kLoad, "tile_load", "tile_engine"},
-                                    {Block::kStore, "tile_store", "tile_engine"},
-                                    {Block::kMemory, "tile_memory", "tile_engine"},
-                                    {Block::kCompute, "tile_compute", "tile_engine"},
-                                    {Block::kWeightBuffer, "tile_weight_buffer", "tile_compute"},
-                                    {Block::kMiddleBuffer, "tile_middle_buffer", "tile_compute"},
-                                    {Block::kParameterBuffer, "tile_parameter_buffer", "tile_compute"},
-                                    {Block::kSequencer, "tile_sequencer", "tile_compute"},
-                                    {Block::kPrepare, "tile_prepare", "tile_compute"},
-                                    {Block::kWeight, "tile_weight", "tile_engine"},
-                                    {Block::kFetch, "tile_fetch", "tile_engine"},
-                                    {Block::kRegisters, "tile_registers", "tile_engine"},
-                                    {Block::kEngine, "tile_engine", ""}};
+constexpr BlockModule kModules[] = {
+    {Block::kLane, "tile_epilogue_lane", "tile_epilogue"},
+    {Block::kEpilogue, "tile_epilogue", "tile_compute"},
+    {Block::kInputBuffer, "tile_input_buffer", "tile_compute"},
+    {Block::kArray, "tile_array", "tile_compute"},
+    {Block::kLoad, "tile_load", "tile_engine"},
+    {Block::kStore, "tile_store", "tile_engine"},
+    {Block::kMemory, "tile_memory", "tile_engine"},
+    {Block::kCompute, "tile_compute", "tile_engine"},
+    {Block::kWeightBuffer, "tile_weight_buffer", "tile_compute"},
+    {Block::kMiddleBuffer, "tile_middle_buffer", "tile_compute"},
+    {Block::kParameterBuffer, "tile_parameter_buffer", "tile_compute"},
+    {Block::kSequencer, "tile_sequencer", "tile_compute"},
+    {Block::kPrepare, "tile_prepare", "tile_compute"},
+    {Block::kWeight, "tile_weight", "tile_engine"},
+    {Block::kFetch, "tile_fetch", "tile_engine"},
+    {Block::kRegisters, "tile_registers", "tile_engine"},
+    {Block::kEngine, "tile_engine", ""}};
 static_assert(std::size(kModules) == kBlockCount);
 
 std::string ModuleOf(const BlockModule& m, const Design& d) {
@@ -134,8 +135,8 @@ Result<std::vector<SynthesisJob>> SynthesisJobs(const Design& d, std::string_vie
         const std::string job = fmt::format("{}_{}", m.module, lanes);
         jobs.push_back({job, m.block, lanes,
                         ReadSources() +
-                            fmt::format("chparam -set Pif {} -set Pof {} -set Pixels {} {}\n", d.pif,
-                                        d.pof, lanes, module) +
+                            fmt::format("chparam -set Pif {} -set Pof {} -set Pixels {} {}\n",
+                                        d.pif, d.pof, lanes, module) +
                             Synthesise(module, job)});
       }
       continue;
@@ -144,7 +145,8 @@ Result<std::vector<SynthesisJob>> SynthesisJobs(const Design& d, std::string_vie
     for (const BlockModule& inner : kModules) {
       if (inner.inside != m.module) continue;
       const auto inner_name = full_names.find(ModuleOf(inner, d));
-      if (inner_name != full_names.end()) script += fmt::format("blackbox {}\n", inner_name->second);
+      if (inner_name != full_names.end())
+        script += fmt::format("blackbox {}\n", inner_name->second);
     }
     const std::string job(m.module);
     jobs.push_back({job, m.block, 0, script + Synthesise(name->second, job)});
@@ -176,8 +178,8 @@ SynthesisReport MakeReport(const Design& design, const std::vector<SynthesisJob>
     const CellCounts counts = CountCells(results[i].netlist);
     const int64_t lanes = design.PixelLanes();
     // f(P) = f(2) + (P - 2) * (f(2) - f(1))
-    const int64_t times = jobs[i].array_lanes == 2   ? lanes - 1
-                          : jobs[i].array_lanes == 1 ? -(lanes - 2)
+    const int64_t times = jobs[i].array_lanes == 2        ? lanes - 1
+                          : jobs[i].array_lanes == 1      ? -(lanes - 2)
                           : jobs[i].block == Block::kLane ? design.epilogue_lanes
                                                           : 1;
     block.synthesised += times * counts;
