@@ -63,14 +63,18 @@ MappedRam MapRam(int64_t words, int64_t width_bits) {
 // Bits of a number below n.
 int64_t Log2(int64_t n) { return std::bit_width(static_cast<uint64_t>(n - 1)); }
 
-// LUTs for a bit of a multiplexer of n inputs.
-int64_t MuxLuts(int64_t n) { return n <= 1 ? 0 : n <= 4 ? 1 : n <= 8 ? 4 : n <= 16 ? 5 : 9; }
+// LUTs for a bit of a multiplexer of n inputs: as trees of LUTs, and as Yosys builds wide ones (-widemux 5),
+// in steps of 16 inputs whose LUTs are joined by MUXF7 and MUXF8.
+int64_t TreeLuts(int64_t n) { return n <= 1 ? 0 : n <= 4 ? 1 : n <= 6 ? 2 : n <= 9 ? 3 : 5; }
+int64_t WideLuts(int64_t n) {
+  return n <= 1 ? 0 : n <= 4 ? 1 : n <= 16 ? 4 : n <= 24 ? 7 : CeilDiv(n, 32) * 9;
+}
 
 // With its output register and the multiplexer of its banks.
 CellCounts Ram(int64_t words, int64_t width_bits) {
   const MappedRam ram = MapRam(words, width_bits);
   return {.bram18 = ram.bram18,
-          .lut = width_bits * MuxLuts(ram.banks),
+          .lut = width_bits * TreeLuts(ram.banks),
           .ff = width_bits + Log2(ram.banks)};
 }
 
@@ -84,8 +88,11 @@ CellCounts EstimateArray(const Design& d, int64_t cascade) {
   array.dsp = d.operand_bits == 8 ? d.MacsPerCycle() / 2 : d.MacsPerCycle();
   if (d.operand_bits == 8) {
     const int64_t cascades = d.pif / cascade;
-    array.lut = 9 * cascades * skew_lut * pixels + 9 * d.pif * d.pof / 2 + lanes * 64 + 14;
-    array.ff = 9 * cascades * skew_ff * pixels + lanes * 100 + 14;
+    // Of a lane: its part of the cascades' results, their sum, the sum of the set twice.
+    const int64_t sum_luts = 64 + 18 * (cascades - 1);
+    const int64_t sum_ff = (37 * cascades + (cascades > 1 ? 64 : 37)) / 2 + 64;
+    array.lut = 9 * cascades * skew_lut * pixels + 9 * d.pif * d.pof / 2 + lanes * sum_luts + 14;
+    array.ff = 9 * cascades * skew_ff * pixels + lanes * sum_ff + 14;
   } else {
     array.lut = 17 * skew_lut * pixels + 14;
     array.ff = 17 * skew_ff * pixels + 48 * lanes + 12;
@@ -111,13 +118,16 @@ std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
     blocks[static_cast<size_t>(block)] = counts;
   };
 
+  // Numbers without a parameter, and those per element, lane and bit, are fitted to Yosys 0.23 (`lichen emit
+  // --synth`) of eleven designs: those of docs/tile.md and arrays between them, of 1 to 16 elements, 1 to 18 pixels and
+  // 2 to 32 lanes of the epilogue.
   set(Block::kEngine, {.lut = 685, .ff = 123});
   set(Block::kRegisters, {.lut = 200, .ff = 145});
   set(Block::kFetch, {.lut = 110, .ff = 444});
   // Two FIFOs of 256 beats and one of 16 in LUT RAM, four DMAs; a port that is shared orders its bursts.
   set(Block::kMemory, {.lut = d.dma_ports == 4   ? 2695
-                              : d.dma_ports == 2 ? 2800
-                                                 : 2860,
+                              : d.dma_ports == 2 ? 2768
+                                                 : 2915,
                        .ff = d.dma_ports == 4 ? 813 : 880});
   set(Block::kSequencer, {.lut = 610, .ff = 376});
   // Products of pitches and strides; two more where the quotient by poy or pox has 5 bits.
@@ -126,17 +136,18 @@ std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
 
   // Beats are collected until they make a word, in a buffer with room for one of each.
   set(Block::kLoad,
-      {.lut = is_narrow ? 2470 : 2100,
+      {.lut = is_narrow ? 2400 : 2100,
        .ff = 475 + d.operand_bits * (std::max(pif, per_beat) + per_beat) + input_bits + pixels});
   set(Block::kWeight, {.lut = 185, .ff = 249 + d.operand_bits * pif * d.pof});
   const int64_t units = is_narrow ? 2 * e : e;
-  set(Block::kStore, {  .lut = 890 + (is_narrow ? 135 : 110) * e, .ff = 356 + (128 / per_beat + 1) * (units + per_beat)});
+  set(Block::kStore, {.lut = 890 + (is_narrow ? 135 : 110) * e,
+                      .ff = 356 + (128 / per_beat + 1) * (units + per_beat)});
 
   // A bank for each pixel lane, whose words are rotated to the lane that needs them.
   const int64_t input_address = Log2(d.input_buffer_words);
   const int64_t stages = Log2(d.poy) + Log2(d.pox);
   CellCounts input = pixels * Ram(d.input_buffer_words, input_bits);
-  input.lut += pixels * input_bits * (stages <= 1 ? stages : (stages + 4) / 3) +
+  input.lut += pixels * input_bits * (stages <= 1 ? 2 * stages : std::max<int64_t>(stages, 4)) / 2 +
                (pixels + 5) * input_address;
   input.ff += pixels * input_bits + (pixels + 4) * input_address + 12;
   set(Block::kInputBuffer, input);
@@ -160,7 +171,7 @@ std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
   const int64_t bank_depth = int64_t{1} << Log2(d.middle_buffer_words);
   CellCounts middle = pixels * Ram(d.middle_buffer_words, word_bits);
   middle += Ram(pixels > 1 ? pixels * bank_depth : d.middle_buffer_words, word_bits);
-  middle.lut += pixels * 16 * pif * MuxLuts(e / pif) + pixels;
+  middle.lut += pixels * 16 * pif * WideLuts(e / pif) + pixels;
   middle.ff += pixels * 16 * pif + 16;
   set(Block::kMiddleBuffer, middle);
 
@@ -175,7 +186,7 @@ std::array<CellCounts, kBlockCount> EstimateBlocks(const Design& d) {
 
   // The sums of a set are read word by word.
   const int64_t set_words = d.pof * pixels / e;
-  set(Block::kEpilogue, {.lut = 48 * e * (MuxLuts(set_words) + 1) + 680, .ff = 222});
+  set(Block::kEpilogue, {.lut = 48 * e * (WideLuts(set_words) + 1) + 680, .ff = 222});
   // Two requantisers of two products each, and the product with the norm or multiplier; 16 steps of division.
   set(Block::kLane, e * CellCounts{.dsp = 6, .lut = 3164, .ff = 2305});
   return blocks;
