@@ -361,8 +361,8 @@ TEST_F(Bundle, PlantedFaultsAreFound) {
       {"bundle/rtl/tile/tile_sequencer.sv", "column_phase_q + 4'd1 == in.stride_x",
        "column_phase_q + 4'd2 == in.stride_x"},
       // DMA: the second burst begins a beat late
-      {"bundle/rtl/lib/axi_read_dma.sv", "at_q + {27'b0, beats};",
-       "at_q + {27'b0, beats} + 36'd1;"},
+      {"bundle/rtl/lib/burst_splitter.sv", "beat_address_o + {27'b0, beats_q};",
+       "beat_address_o + {27'b0, beats_q} + 36'd1;"},
   };
   for (const auto& fault : faults) {
     const std::string right = Read(fault.file);

@@ -72,7 +72,7 @@ breach() (
   fi
   echo "passed: $1 finds a fault of $2"
 )
-breach burst_stays_in_4_kib axi_read_dma.sv "9'd256 - " "9'd257 - "
+breach burst_stays_in_4_kib burst_splitter.sv "9'd256 - " "9'd257 - "
 breach data_keeps_its_value axi_write_dma.sv "if (take) begin" "if (beat_valid_i) begin"
 breach no_underflow stream_fifo.sv "write_q != read_q" "1'b1"
 

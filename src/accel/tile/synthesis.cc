@@ -44,7 +44,8 @@ std::string ModuleOf(const BlockModule& m, const Design& d) {
 }
 
 std::string ReadSources() {
-  std::string line = "read_verilog -sv -DLICHEN_DSP48E2";
+  // The primitive, which the elaboration has to know.
+  std::string line = "read_verilog -lib +/xilinx/cells_xtra.v\nread_verilog -sv -DLICHEN_DSP48E2";
   for (const std::string& source : RtlSources()) line += " " + source;
   return line + "\n";
 }
