@@ -90,10 +90,10 @@ TEST_F(Synthesis, EstimateEqualsYosys) {
     EXPECT_EQ(block["synthesised"]["bram36"], block["estimated"]["bram36"]) << block;
   }
   EXPECT_GT(report["synthesised"]["lut"], 5000);
-  // What the clock may be follows from this.
-  EXPECT_LE(report["levels"], 8);
+  // What the clock may be follows from this: above 8, at most 200 MHz.
+  EXPECT_LE(report["levels"], 10);
   EXPECT_EQ(nlohmann::json::parse(Read("bundle/synth/report.json")), report);
-  EXPECT_THAT(Read("bundle/synth/tile_fetch.log"), HasSubstr("synth_xilinx"));
+  EXPECT_THAT(Read("bundle/synth/tile_fetch.log"), HasSubstr("SYNTH_XILINX"));
   // The bundle is as it was emitted.
   EXPECT_EQ(Read("bundle/manifest.json").find("synth/"), std::string::npos);
 }

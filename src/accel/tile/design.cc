@@ -111,8 +111,9 @@ Result<void> CheckDesign(const Design& d) {
     return Fail("dma_ports is {}: must be 1, 2 or 4", d.dma_ports);
   }
   if (d.dma_bits != 128) return Fail("dma_bits is {}: must be 128", d.dma_bits);
-  if (!(d.clock_mhz > 0 && d.clock_mhz <= 300)) {
-    return Fail("clock_mhz is {}: must be above 0, at most 300", d.clock_mhz);
+  // More would be a claim: synthesis shows more than 8 logic levels (docs/tile.md).
+  if (!(d.clock_mhz > 0 && d.clock_mhz <= 200)) {
+    return Fail("clock_mhz is {}: must be above 0, at most 200", d.clock_mhz);
   }
   return {};
 }

@@ -64,7 +64,7 @@ std::string Synthesise(const std::string& top, const std::string& job) {
   return fmt::format(
       "hierarchy -top {0}\n"
       "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -nowidelut -widemux 5 -top {0}\n"
-      "select {0}\nwrite_json -selected synth/{1}.json\nselect -clear\n"
+      "select {0}\njson -o synth/{1}.json\nselect -clear\n"
       // Without registers, memories and DSPs what is left are the paths between them.
       "delete t:FD* t:RAMB* t:DSP48E2 t:SRL* t:RAM32* t:RAM64* t:RAM128* t:RAM256* t:*tile_*\n"
       "tee -q -o synth/{1}.ltp ltp\n",
