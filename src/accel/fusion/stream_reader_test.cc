@@ -93,6 +93,18 @@ TEST(FusionStreamReader, ChecksRepeatsOfALineLikeOthers) {
   EXPECT_THAT(error("FU_2_1:BB_1_1:mul3 0x5-2 0x1-0"), HasSubstr("line 5: "));
 }
 
+TEST(FusionStreamReader, ChecksEveryByteOfARepeat) {
+  const std::string first = "FU_2_1:BB_0_1:mul2 0x5-2 0x1-0\n";
+  const std::string repeat = "FU_2_1:BB_0_2:mul2 0x5-2 0x1-0\n";
+  const std::string behind = "FU_2_1:BB_0_3:mul2 0x5-2 0x1-0\n#cycle2\n#cycle3\n#cycle4\n";
+  EXPECT_EQ(ErrorOf(After(first + repeat + behind)), "accepted");
+  for (size_t at = 0; at < repeat.size(); ++at) {
+    std::string changed = repeat;
+    changed[at] = 'z';
+    EXPECT_THAT(ErrorOf(After(first + changed + behind)), HasSubstr("line 5: ")) << changed;
+  }
+}
+
 // One changed byte, or the end too early: most are errors, and all of them name the line.
 TEST(FusionStreamReader, TakesAnyChangedByte) {
   const WindowJob job{
