@@ -235,6 +235,8 @@ TEST_F(TrainDigits, SearchesWidths) {
   EXPECT_LT(found["dsp_cycles"], found["dsp_cycles_at_8"]);
   EXPECT_THAT(ReadText("p.svg"), HasSubstr("<svg"));
   EXPECT_FALSE(fs::exists(folder_ / "run/model.lichen"));
+  ASSERT_EQ(Run("$LICHEN search digits.toml --restart --threads 1 --json"), 0) << err_;
+  EXPECT_EQ(Json::parse(out_)["layers"].size(), 5U);
   PutText("factors.csv", factors.substr(0, factors.rfind("5,8,8")));
   EXPECT_EQ(Run("$LICHEN search digits.toml --factors factors.csv"), 1);
   EXPECT_THAT(err_, HasSubstr("no line for kernel 5, weights of 8 and activations of 8 bits"));

@@ -81,7 +81,9 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
                                                               .is_search = o.is_search}));
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
   DspFactorFunction factor;
-  if (o.is_search) {
+  if (o.is_search && o.factors.empty()) {
+    factor = PackingFactors(recipe.precision.quantiser);
+  } else if (o.is_search) {
     LICHEN_TRY(factor, ReadFactors(o.factors, net));
   }
   std::optional<CnnTrainResult> result;

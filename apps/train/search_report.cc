@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "report/svg_plot.h"
 #include "report/table.h"
+#include "target/packing.h"
 
 namespace lichen {
 namespace {
@@ -81,6 +82,14 @@ Result<DspFactorFunction> ReadFactors(const std::filesystem::path& path, const C
   return DspFactorFunction([factors](int64_t kernel, int w, int a) {
     return factors.at({kernel, w, a});
   });
+}
+
+DspFactorFunction PackingFactors(QuantiserKind quantiser) {
+  const WeightRange range =
+      quantiser == QuantiserKind::kHalfWave ? WeightRange::kFull : WeightRange::kNarrow;
+  return [range](int64_t kernel, int weight_bits, int activation_bits) {
+    return DspFactor(static_cast<int>(kernel), weight_bits, activation_bits, range);
+  };
 }
 
 std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,

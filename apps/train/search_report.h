@@ -16,6 +16,9 @@ namespace lichen {
 // widths from 2 to 8 for every kernel of the network, each factor above 0.
 Result<DspFactorFunction> ReadFactors(const std::filesystem::path& path, const CnnDefinition& net);
 
+// Those of a DSP48E2 (target/packing.h), for the range of the quantiser's weights.
+DspFactorFunction PackingFactors(QuantiserKind quantiser);
+
 // Widths, factors and cycles of each layer as text, and the same as JSON.
 std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,
                       const DspFactorFunction& factor);

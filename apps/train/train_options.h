@@ -89,9 +89,8 @@ inline void AddSearchOptions(CLI::App& command, TrainArguments& o) {
   command
       .add_option("--factors", o.factors,
                   "Products per DSP and cycle: CSV with columns kernel, weight_bits, "
-                  "activation_bits and factor")
-      ->type_name("FILE.csv")
-      ->required();
+                  "activation_bits and factor (default: those of a DSP48E2)")
+      ->type_name("FILE.csv");
   command.add_option("--plot", o.plot, "Draw score, cost and widths over the steps")
       ->type_name("FILE.svg");
 }
