@@ -303,9 +303,9 @@ TEST_F(Bundle, PlantedFaultsOfTheHlsAreFound) {
       {"bundle/hls/tile/array.h", "x[p][i] * w[l * kPif + i]", "x[p][i] * w[i]"},
       // requantiser: rounds down
       {"bundle/hls/tile/epilogue.h", "+ r.bias + half", "+ r.bias"},
-      // addresses: pixel groups are too near each other
-      {"bundle/hls/tile/sequence.h", "s.first_column.address += s.column_axis.step",
-       "s.first_column.address += s.column_axis.pitch"},
+      // addresses: rows of pixel groups are too near each other
+      {"bundle/hls/tile/sequence.h", "s.first_row.address += s.row_axis.step",
+       "s.first_row.address += s.row_axis.pitch"},
   };
   for (const auto& fault : faults) {
     const std::string right = Read(fault.file);

@@ -108,7 +108,7 @@ void FinishWord(const ComputeInstruction& i, const Drain& drain, const Constants
                 const ParameterBuffer parameters, const ParameterBuffer second_parameters,
                 const NormSources sources, Value results[kEpilogueLanes]) {
 #pragma HLS INLINE
-  const ap_uint<16> source = drain.set.source + drain.set.word + drain.row;
+  const ap_uint<16> source = drain.set.source + i.pixel_words + drain.set.word + drain.row;
   for (int k = 0; k < kEpilogueLanes; ++k) {
 #pragma HLS UNROLL
     const ap_uint<16> second_word = drain.set.parameter + (i.kind == kConvolution ? 0 : 1);

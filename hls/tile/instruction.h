@@ -166,6 +166,8 @@ struct StoreInstruction {
   ap_uint<16> base, row_pitch;
   ap_uint<12> column_pitch;
   ap_uint<2> element_bytes;
+  ap_uint<14> split, second;
+  ap_uint<1> pools;
 };
 
 inline StoreInstruction DecodeStore(const InstructionWord& word) {
@@ -184,6 +186,9 @@ inline StoreInstruction DecodeStore(const InstructionWord& word) {
   fields.Take(i.row_pitch);
   fields.Take(i.column_pitch);
   fields.Take(i.element_bytes);
+  fields.Take(i.split);
+  fields.Take(i.second);
+  fields.Take(i.pools);
   return i;
 }
 

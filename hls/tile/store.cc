@@ -23,6 +23,37 @@ BeatPair PartBytes(const Value part[kPart], ap_uint<5> lead, ap_uint<5> count, b
   return bytes >> ap_uint<7>(lead * (is_narrow ? 8 : 16));
 }
 
+// The place of a row's next element.
+struct Place {
+  ap_uint<16> pixel;    // its first word; with pools that of the first of the four
+  bool is_last_part;    // of the run
+  ap_uint<14> element;  // of the pixel
+  ap_uint<14> left;     // of the part
+};
+
+void BeginRun(const StoreInstruction& i, ap_uint<16> pixel, Place& place) {
+#pragma HLS INLINE
+  const bool is_split = i.split != 0 && i.split < i.run;
+  place.pixel = pixel;
+  place.is_last_part = !is_split;
+  place.element = i.first;
+  place.left = is_split ? i.split : i.run;
+}
+
+void Advance(const StoreInstruction& i, ap_uint<5> count, Place& place) {
+#pragma HLS INLINE
+  place.element += count;
+  place.left -= count;
+  if (place.left != 0) return;
+  if (place.is_last_part) {
+    BeginRun(i, place.pixel + (ap_uint<16>(i.column_pitch) << i.pools), place);
+  } else {
+    place.is_last_part = true;
+    place.element = i.second;
+    place.left = i.run - i.split;
+  }
+}
+
 // Rows as beats; the bytes before a row's first and after its last are 0.
 void PackRows(const StoreInstruction& i, const OutputBuffer output, BeatQueue& beats) {
   const bool is_narrow = i.element_bytes == 1;
@@ -34,25 +65,29 @@ store_rows:
     BeatPair held = 0;
     ap_uint<6> held_bytes = lead_bytes;
     ap_uint<20> remaining = i.valid_elements;
-    ap_uint<14> element = i.first;  // of the pixel
-    ap_uint<14> run = i.run;        // left of the pixel
-    ap_uint<16> column_word = row_word;
+    Place place;
+    BeginRun(i, row_word, place);
+    ap_uint<2> corner = 0;  // of the 2x2 pixels: right, lower
+    Value part[kPart];      // with pools the greatest so far
+#pragma HLS ARRAY_PARTITION variable = part complete
   store_words:
     while (remaining != 0) {
 #pragma HLS PIPELINE II = 1
 #pragma HLS LOOP_TRIPCOUNT max = 1024
-      const ap_uint<16> word = column_word + element / kEpilogueLanes;
-      const ap_uint<9> slot = element % kEpilogueLanes / kPart;
-      const ap_uint<5> lead = element % kPart;
-      ap_uint<20> count = kPart - lead;
-      if (count > run) count = run;
-      if (count > remaining) count = remaining;
-      Value part[kPart];
-#pragma HLS ARRAY_PARTITION variable = part complete
+      const ap_uint<16> right = corner[0] ? ap_uint<16>(i.column_pitch) : ap_uint<16>(0);
+      const ap_uint<16> lower = corner[1] ? i.row_pitch : ap_uint<16>(0);
+      const ap_uint<16> word = place.pixel + right + lower + place.element / kEpilogueLanes;
+      const ap_uint<9> slot = place.element % kEpilogueLanes / kPart;
       for (int k = 0; k < kPart; ++k) {
 #pragma HLS UNROLL
-        part[k] = output[word][slot * kPart + k];
+        const Value value = output[word][slot * kPart + k];
+        if (corner == 0 || value > part[k]) part[k] = value;
       }
+      if (i.pools && ++corner != 0) continue;
+      const ap_uint<5> lead = place.element % kPart;
+      ap_uint<20> count = kPart - lead;
+      if (count > place.left) count = place.left;
+      if (count > remaining) count = remaining;
       held = held | PartBytes(part, lead, count, is_narrow) << ap_uint<8>(held_bytes * 8);
       held_bytes += is_narrow ? ap_uint<6>(count) : ap_uint<6>(count * 2);
       if (held_bytes >= kBeatBytes) {
@@ -61,17 +96,11 @@ store_rows:
         held_bytes -= kBeatBytes;
       }
       remaining -= count;
-      element += count;
-      run -= count;
-      if (run == 0) {
-        element = i.first;
-        run = i.run;
-        column_word += i.column_pitch;
-      }
+      Advance(i, count, place);
     }
     if (held_bytes != 0) beats.write(held);
     lead_bytes += ap_uint<4>(i.row_stride);
-    row_word += i.row_pitch;
+    row_word += i.row_pitch << i.pools;
   }
 }
 

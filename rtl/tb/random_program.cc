@@ -200,6 +200,7 @@ class Maker {
     n.taps_y = n.taps_x = 1;
     n.tap_row = n.tap_column = 0;
     n.chunks = c.lane_groups * lanes / pif;
+    n.lane_groups = Between(1, c.lane_groups);
     n.parameter_group = Between(0, 1);
     n.weight_base = c.weight_base + c.lane_groups * c.taps_y * c.taps_x * c.chunks;
     n.parameter_base = c.parameter_base + 1 + c.parameter_group + c.lane_groups;
@@ -223,10 +224,11 @@ class Maker {
       c.target_pitch = pitch;
       n.source_base = c.target_base;
       n.source_pitch = pitch;
-      n.pixel_words = Between(0, pitch - c.lane_groups * words);
+      // Engines keep their buffers from one program to the next: x has been written by this one.
+      n.pixel_words = Between(0, (c.lane_groups - n.lane_groups) * words);
     }
     tile::Compute& last = via_middle ? n : c;
-    last.target_pitch = c.lane_groups * words + Between(0, 2);
+    last.target_pitch = last.lane_groups * words + Between(0, 2);
     last.target_row_pitch = c.column_groups * pox * last.target_pitch + Between(0, 2);
     const uint32_t output_words = c.row_groups * poy * last.target_row_pitch;
     if (output_words > half_.output) return false;
@@ -238,7 +240,7 @@ class Maker {
     uint64_t at = results_at_;
     for (uint32_t i = 0; i < count; ++i) {
       tile::Store s;
-      const uint32_t elements = c.lane_groups * lanes;
+      const uint32_t elements = last.lane_groups * lanes;
       s.first = Between(0, elements - 1);
       s.run = Between(1, elements - s.first);
       s.rows = Between(1, c.row_groups * poy);
