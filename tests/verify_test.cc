@@ -205,7 +205,7 @@ weight_buffer_words = 2048
 parameter_buffer_words = 64
 middle_buffer_words = 128
 output_buffer_words = 1024
-clock_mhz = 300
+clock_mhz = 200
 )";
 constexpr const char* kThird = R"(
 pif = 1
