@@ -48,7 +48,8 @@ Result<std::vector<std::string>> CheckManifest(const fs::path& folder, bool is_e
 }
 
 Result<nlohmann::ordered_json> WriteBundle(const std::string& plan, const std::string& folder,
-                         std::vector<accel::BundleFile> files, const CommonOptions& common) {
+                                           std::vector<accel::BundleFile> files,
+                                           const CommonOptions& common) {
   LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(plan));
   files.push_back({accel::kPlanName, std::move(bytes)});
   files.push_back(accel::MakeManifest(files));

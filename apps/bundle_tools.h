@@ -22,7 +22,8 @@ Result<std::vector<std::string>> CheckManifest(const std::filesystem::path& fold
 
 // Writes the files, the plan file and their manifest, and says so; gives what JSON says of it.
 Result<nlohmann::ordered_json> WriteBundle(const std::string& plan, const std::string& folder,
-                         std::vector<accel::BundleFile> files, const CommonOptions& common);
+                                           std::vector<accel::BundleFile> files,
+                                           const CommonOptions& common);
 
 // Builds `folder`/build/verify of these sources. Error: Verilator is missing or refuses.
 Result<void> BuildWithVerilator(const std::filesystem::path& folder, const std::string& top,

@@ -80,7 +80,8 @@ void Print(const tile::Plan& plan, const Options& o, const CommonOptions& common
 
 Result<Exit> RunCompile(const Options& o, const CommonOptions& common) {
   if (o.family == "fusion") {
-    return CompileFusion({o.model, o.design, o.board, o.size, o.graph.empty() ? "main" : o.graph, o.output}, common);
+    return CompileFusion(
+        {o.model, o.design, o.board, o.size, o.graph.empty() ? "main" : o.graph, o.output}, common);
   }
   if (o.family != "tile") {
     return FailUsage("--family {}: there are 'tile' and 'fusion'", o.family);
@@ -91,7 +92,8 @@ Result<Exit> RunCompile(const Options& o, const CommonOptions& common) {
   LICHEN_TRY(const Board board, LoadBoard(o.board));
   LICHEN_TRY(IntNet net, LoadIntNet(o.model));
   LICHEN_TRY(const tile::Compiled compiled,
-             InPlace(o.model, tile::Compile(std::move(net), o.graph.empty() ? "analysis" : o.graph, design, board, size)));
+             InPlace(o.model, tile::Compile(std::move(net), o.graph.empty() ? "analysis" : o.graph,
+                                            design, board, size)));
   if (!compiled.fit.ok) {
     if (common.json) PrintJson({{"fits", false}, {"reason", compiled.fit.reason}});
     PrintNote(fmt::format("{} does not fit: {}", o.design, compiled.fit.reason));
@@ -112,7 +114,8 @@ void AddCompileCommand(CLI::App& app, Invocation& invocation) {
                  "Compile a network for an accelerator design, picture size and board",
                  [options](const CommonOptions& common) { return RunCompile(*options, common); });
   command->add_option("MODEL", options->model, "An integer .lichen model")->required();
-  command->add_option("--family", options->family, "Hardware family: tile or fusion")->capture_default_str();
+  command->add_option("--family", options->family, "Hardware family: tile or fusion")
+      ->capture_default_str();
   command->add_option("--design", options->design, "The design")->type_name("D.toml")->required();
   command
       ->add_option("--board", options->board,

@@ -202,7 +202,8 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
   LICHEN_TRY(const tile::Plan plan, KeepTensors(std::move(loaded)));
   ProgressLine progress("computing");
   const Threads threads(common.threads);
-  LICHEN_TRY(const BundleRun bundle, RunForBundle(plan, o.images.empty() ? "" : o.images[0], o.seed, threads));
+  LICHEN_TRY(const BundleRun bundle,
+             RunForBundle(plan, o.images.empty() ? "" : o.images[0], o.seed, threads));
   Outcome outcome;
   if (targets.has_rtl) {
     progress.Stage("building the RTL");

@@ -398,11 +398,12 @@ TEST_F(Bundle, ScriptsMakeSense) {
     }
   }
   // The driver's parts go together.
-  EXPECT_EQ(std::system(fmt::format("cd {}/sw && g++ -std=c++20 -Wall -Werror run_engine.cc "
-                                    "driver.cc uio_bus.cc pipe_bus.cc -o run_engine >../../err.txt 2>&1",
-                                    bundle)
-                            .c_str()),
-            0)
+  EXPECT_EQ(
+      std::system(fmt::format("cd {}/sw && g++ -std=c++20 -Wall -Werror run_engine.cc "
+                              "driver.cc uio_bus.cc pipe_bus.cc -o run_engine >../../err.txt 2>&1",
+                              bundle)
+                      .c_str()),
+      0)
       << Read("err.txt");
   EXPECT_EQ(
       WEXITSTATUS(std::system(fmt::format("{}/sw/run_engine /dev/absent /dev/absent c i o 2>{}",

@@ -63,9 +63,9 @@ class StoreClock {
   History gives_{4};          // of the row's beats
 
   // The row under way, in units.
-  int64_t unit_ = 1;          // of an element
-  int64_t row_left_ = 0;      // elements
-  int64_t run_left_ = 0;      // of the pixel, of this part
+  int64_t unit_ = 1;      // of an element
+  int64_t row_left_ = 0;  // elements
+  int64_t run_left_ = 0;  // of the pixel, of this part
   bool is_second_ = false;
   int64_t index_ = 0;         // of the word's first element
   int64_t packed_units_ = 0;  // with those before the row in its first beat
