@@ -12,11 +12,13 @@
 #include <variant>
 #include <vector>
 
+#include "accel/common/instruction_codec.h"
 #include "base/result.h"
 
 namespace lichen::tile {
 
-inline constexpr size_t kInstructionBytes = 32;
+using accel::EncodedInstruction;
+using accel::kInstructionBytes;
 
 // Counters that units wait for, named after giver and taker; bits of the masks.
 enum class Token : uint8_t {
@@ -122,7 +124,6 @@ struct Store {
 };
 
 using Instruction = std::variant<End, Load, Weight, Compute, Store>;
-using EncodedInstruction = std::array<uint8_t, kInstructionBytes>;
 
 const Sync& SyncOf(const Instruction& instruction);
 std::string_view Name(const Instruction& instruction);
