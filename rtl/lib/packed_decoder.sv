@@ -17,7 +17,7 @@ module packed_decoder #(
   output logic [ValueBits*Lanes-1:0] value_o,
   output logic [          Lanes-1:0] carry_o  // still to be taken off, 0 or 1
 );
-  logic [3*(Lanes+1)-1:0] carry;  // into each lane
+  logic [3*(Lanes+1)-1:0] carry  /* verilator split_var */;  // into each lane, from the one below
   assign carry[2:0] = '0;
 
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
