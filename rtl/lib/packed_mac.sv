@@ -98,11 +98,16 @@ module packed_mac #(
       logic high_carry_n, low_carry_n;
       assign high_carry_n = HasCarry[0] & !carries[l];
       assign low_carry_n = HasCarry[1] & !carries[Lanes+l];
+      // One adder: the carry goes in from below the lowest bit.
+      logic [SumBits:0] sum;
+      assign sum = {SumBits'({values[ValueBits*l+:ValueBits], {SplitBits{high_carry_n}}}), 1'b1}
+          + {SumBits'(values[ValueBits*(Lanes+l)+:ValueBits]), low_carry_n};
       always_ff @(posedge clk_i) begin
-        step <= SumBits'({values[ValueBits*l+:ValueBits], {SplitBits{high_carry_n}}})
-                + SumBits'(values[ValueBits*(Lanes+l)+:ValueBits]) + SumBits'(low_carry_n);
+        step <= sum[SumBits:1];
         carry_n <= high_carry_n;
       end
+      logic unused_sum;
+      assign unused_sum = sum[0];
     end
     always_ff @(posedge clk_i) begin
       if (enable_i) begin

@@ -50,7 +50,7 @@ struct Interval {
 };
 Interval WeightInterval(WeightRange range, int weight_bits);
 
-inline constexpr int kMaxOperandBits = 24;
+inline constexpr int kMaxOperandBits = 28;
 inline constexpr int kMaxPackingKernel = 15;
 inline constexpr int kMaxAccumulate = 64;
 

@@ -8,6 +8,8 @@ namespace lichen {
 namespace {
 
 constexpr int kSummedProducts = 4096;
+// The inverse of a spilled bit, and its way into a carry chain.
+constexpr double kCarryLuts = 2;
 
 // A tree of 6-input LUTs over n inputs.
 double TreeLuts(int inputs) { return inputs <= 1 ? 0 : (inputs + 3) / 5; }
@@ -41,17 +43,21 @@ double EstimateLuts(const PackingRecipe& recipe) {
     for (size_t i = 0; i < part.lanes.size(); ++i) {
       const PackedLane& lane = part.lanes[i];
       const int below = i == 0 ? 0 : part.lanes[i - 1].spill;
-      const bool has_difference = i > 0 && NeedsDifference(part, i);
       luts += LowBitsLuts(static_cast<int>(pairs[i].size()), below, recipe.problem.accumulate);
       luts += below;  // what the lane below spilled
-      if (has_difference) luts += lane.bits;
+      if (NeedsDifference(part, i)) luts += lane.bits;
+      if (KeepsCarry(part, i)) luts += kCarryLuts;
     }
   }
   const PackedPart& first = recipe.parts[0];
   luts += static_cast<double>(first.lanes.size()) * AccumulatorBits(recipe.problem);
   if (recipe.parts.size() == 2) {
+    const PackedPart& second = recipe.parts[1];
+    const std::vector<size_t> order = LaneOrder(recipe, 1);
     for (size_t i = 0; i < first.lanes.size(); ++i) {
-      luts += std::max(first.lanes[i].bits + recipe.split_bits, recipe.parts[1].lanes[i].bits);
+      const size_t low = order[i];
+      luts += std::max(first.lanes[i].bits + recipe.split_bits, second.lanes[low].bits);
+      luts += KeepsCarry(second, low);
     }
   }
   return luts;

@@ -66,10 +66,6 @@ std::string List(const PackingRecipe& recipe, int bits, const Get& get) {
   return text;
 }
 
-bool KeepsCarry(const PackedPart& part, size_t lane) {
-  return lane > 0 && part.lanes[lane - 1].carry_max > 0 && !NeedsDifference(part, lane);
-}
-
 int ValueBits(const PackingRecipe& recipe) {
   int bits = 1;
   for (const PackedPart& part : recipe.parts) {

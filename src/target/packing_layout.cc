@@ -118,8 +118,14 @@ bool NeedsDifference(const PackedPart& part, size_t lane) {
   return carry > 1 || l.range.hi + l.bias + carry >= int64_t{1} << l.bits;
 }
 
+bool KeepsCarry(const PackedPart& part, size_t lane) {
+  return lane > 0 && part.lanes[lane - 1].carry_max > 0 && !NeedsDifference(part, lane);
+}
+
 std::optional<Layout> FindLayout(const PartProblem& p, const PackingShape& s,
                                  const LayoutChoice& choice) {
+  // Fields of activations alone would not fit; below this all numbers stay under 2^63.
+  if (s.pixels * s.rows * p.activation_bits > PortsOf(p.device).wide_bits) return {};
   const int lanes = s.taps + s.pixels - 1;
   const int gap = std::max(1, choice.overlap);  // lanes never begin closer together
   Layout layout;

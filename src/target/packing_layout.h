@@ -50,7 +50,7 @@ std::optional<Layout> FindLayout(const PartProblem& problem, const PackingShape&
 PackedPart BuildPart(const PartProblem& problem, const PackingShape& shape,
                      const LayoutChoice& choice, const Layout& layout);
 
-// Values of a word whose fields hold each a value of an interval. Requires bases below 32 and values below 2^24.
+// Values of a word whose fields hold each a value of an interval. Requires bases below 32 and values below 2^28.
 Interval WordInterval(const std::vector<int>& bases, const std::vector<Interval>& values);
 bool FitsSigned(const Interval& values, int bits);
 // Bits of an unsigned number.
@@ -71,8 +71,10 @@ std::vector<std::vector<OperandPair>> PairsOf(const PackedPart& part);
 // For each lane of the first part, the lane of part `part` that holds the same pairs.
 std::vector<size_t> LaneOrder(const PackingRecipe& recipe, size_t part);
 
-// Whether the carry from below has to be taken off a lane before it is accumulated: where it may be more than 1, or more than the
-// lane's bits could hold. Else it goes into the accumulator's carry input.
+// What becomes of the carry (0 to carry_max) that a lane gets from below. It has to be taken off before the lane is accumulated where
+// it may be more than 1, or more than the lane's bits could hold. Else, where there is one, it goes into the accumulator's carry
+// input.
 bool NeedsDifference(const PackedPart& part, size_t lane);
+bool KeepsCarry(const PackedPart& part, size_t lane);
 
 }  // namespace lichen

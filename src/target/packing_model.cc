@@ -39,16 +39,13 @@ PackingModel::PackingModel(const PackingRecipe& recipe)
     part.activation_port_bits = layout.is_weight_on_wide ? ports.narrow_bits : ports.wide_bits;
     part.shift = layout.weight_shift + layout.activation_shift;
     for (size_t i = 0; i < layout.activation_base.size(); ++i) {
-      part.activations.push_back({layout.activation_base[i], layout.OffsetOf(i)});
+      part.offsets.push_back(layout.OffsetOf(i));
     }
     for (const auto& pairs : PairsOf(layout)) {
-      part.pair_start.push_back(static_cast<int>(part.pair_weight.size()));
-      for (const OperandPair& pair : pairs) {
-        part.pair_weight.push_back(pair.weight);
-        part.pair_activation.push_back(pair.activation);
-      }
+      part.pair_start.push_back(part.pairs.size());
+      part.pairs.insert(part.pairs.end(), pairs.begin(), pairs.end());
     }
-    part.pair_start.push_back(static_cast<int>(part.pair_weight.size()));
+    part.pair_start.push_back(part.pairs.size());
     LICHEN_CHECK(part.pair_start.size() == lane_count_ + 1 && layout.lanes.size() == lane_count_);
     part.order = LaneOrder(recipe, p);
     parts_.push_back(std::move(part));
@@ -83,27 +80,30 @@ uint64_t PackingModel::ActivationWord(size_t part, std::span<const int32_t> acti
 void PackingModel::RunPart(size_t part, std::span<const int32_t> weights,
                            std::span<const int32_t> activations, std::span<int64_t> sums) const {
   const Part& p = parts_[part];
-  const int depth = recipe_.problem.accumulate;
+  const auto depth = static_cast<size_t>(recipe_.problem.accumulate);
   uint64_t sum = static_cast<uint64_t>(p.layout.post_constant);
   uint64_t low[kMaxLanes] = {};        // lanes modulo 2^spill, known from operands
   int64_t correction[kMaxLanes] = {};  // what the offsets took off: a constant of the weights
-  for (int d = 0; d < depth; ++d) {
-    const auto w = weights.subspan(static_cast<size_t>(d) * weight_count_, weight_count_);
-    const auto a =
-        activations.subspan(static_cast<size_t>(d) * activation_count_, activation_count_);
+  for (size_t d = 0; d < depth; ++d) {
+    const auto w = weights.subspan(d * weight_count_, weight_count_);
+    const auto a = activations.subspan(d * activation_count_, activation_count_);
     const uint64_t activation_word =
         (ActivationWord(part, a) + static_cast<uint64_t>(p.layout.pre_adder)) &
         Mask(p.activation_port_bits);
     const int64_t product = SignExtend(WeightWord(part, w), p.weight_port_bits) *
                             SignExtend(activation_word, p.activation_port_bits);
     sum = (sum + static_cast<uint64_t>(product)) & Mask(sum_bits_);
+    int64_t own_weights[kMaxLanes];
+    int64_t own_activations[kMaxLanes];
+    for (size_t i = 0; i < w.size(); ++i) own_weights[i] = WeightPart(recipe_, part, w[i]);
+    for (size_t i = 0; i < a.size(); ++i) {
+      own_activations[i] = ActivationPart(p.layout, a[i]) + p.offsets[i];
+    }
     for (size_t lane = 0; lane < lane_count_; ++lane) {
-      for (int i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
-        const int64_t weight = WeightPart(recipe_, part, w[static_cast<size_t>(p.pair_weight[i])]);
-        const auto index = static_cast<size_t>(p.pair_activation[i]);
-        const int64_t offset = p.activations[index].offset;
-        low[lane] += static_cast<uint64_t>(weight * (ActivationPart(p.layout, a[index]) + offset));
-        correction[lane] -= weight * offset;
+      for (size_t i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
+        const auto [weight, activation] = p.pairs[i];
+        low[lane] += static_cast<uint64_t>(own_weights[weight] * own_activations[activation]);
+        correction[lane] -= own_weights[weight] * p.offsets[static_cast<size_t>(activation)];
       }
     }
   }
@@ -142,11 +142,12 @@ void PackingModel::Expect(std::span<const int32_t> weights, std::span<const int3
   const Part& p = parts_[0];
   std::ranges::fill(sums, 0);
   for (size_t d = 0; d < static_cast<size_t>(recipe_.problem.accumulate); ++d) {
+    const auto w = weights.subspan(d * weight_count_, weight_count_);
+    const auto a = activations.subspan(d * activation_count_, activation_count_);
     for (size_t lane = 0; lane < lane_count_; ++lane) {
-      for (int i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
-        sums[lane] +=
-            int64_t{weights[d * weight_count_ + static_cast<size_t>(p.pair_weight[i])]} *
-            activations[d * activation_count_ + static_cast<size_t>(p.pair_activation[i])];
+      for (size_t i = p.pair_start[lane]; i < p.pair_start[lane + 1]; ++i) {
+        const auto [weight, activation] = p.pairs[i];
+        sums[lane] += int64_t{w[static_cast<size_t>(weight)]} * a[static_cast<size_t>(activation)];
       }
     }
   }

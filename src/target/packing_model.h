@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "target/packing.h"
+#include "target/packing_layout.h"
 
 namespace lichen {
 
@@ -34,20 +34,15 @@ class PackingModel {
   uint64_t ActivationWord(size_t part, std::span<const int32_t> activations) const;
 
  private:
-  struct Field {
-    int base = 0;
-    int64_t offset = 0;
-  };
   struct Part {
     PackedPart layout;
-    std::vector<Field> activations;
-    std::vector<int> pair_start;  // into pairs, by lane, one more at the end
-    std::vector<int> pair_weight;
-    std::vector<int> pair_activation;
-    std::vector<size_t> order;  // lane of the first part -> own lane
+    std::vector<int64_t> offsets;    // of activations
+    std::vector<OperandPair> pairs;  // by lane
+    std::vector<size_t> pair_start;  // of each lane, and one more at the end
+    std::vector<size_t> order;       // lane of the first part -> own lane
     int weight_port_bits = 0;
     int activation_port_bits = 0;
-    int shift = 0;
+    int shift = 0;  // what the part counts: 2^shift
   };
   void RunPart(size_t part, std::span<const int32_t> weights, std::span<const int32_t> activations,
                std::span<int64_t> sums) const;

@@ -7,7 +7,8 @@
 namespace lichen {
 namespace {
 
-constexpr size_t kMaxFields = 64;
+constexpr size_t kMaxFields = 32;  // of a word
+constexpr size_t kMaxLanes = 64;
 constexpr int kMaxFieldBase = 31;
 
 // 1: shape, division and factor.
@@ -21,8 +22,8 @@ Result<void> ProveShape(const PackingRecipe& r) {
                   kMaxFields);
     }
   }
-  if (r.WeightCount() * r.ActivationCount() > kMaxFields) {
-    return Fail("{} weights by {} activations: at most {} products", r.WeightCount(),
+  if (r.WeightCount() > kMaxFields || r.ActivationCount() > kMaxFields) {
+    return Fail("{} weights and {} activations in a word: at most {}", r.WeightCount(),
                 r.ActivationCount(), kMaxFields);
   }
   const size_t parts = r.split == OperandSplit::kNone ? 1 : 2;
@@ -94,7 +95,7 @@ Result<void> ProveFields(const PackingRecipe& r, const PackedPart& part) {
     end = wanted + part.activation_bits;
   }
   const auto lanes = PairsOf(part);
-  if (lanes.size() != part.lanes.size() ||
+  if (lanes.size() > kMaxLanes || lanes.size() != part.lanes.size() ||
       lanes.size() != static_cast<size_t>(r.channels) * r.rows * (r.taps + r.pixels - 1)) {
     return Fail("{} lanes, the fields make {}", part.lanes.size(), lanes.size());
   }
