@@ -83,46 +83,69 @@ torch::Tensor Cnn::Convolved(size_t i, const torch::Tensor& x, const torch::Tens
                        s.groups);
 }
 
-torch::Tensor Cnn::BatchNorm(size_t i, const torch::Tensor& x) {
+Cnn::Scaled Cnn::NormOf(size_t i, const torch::Tensor& sum, double unit, bool pools) {
   const Layer& l = layers_[i];
-  return torch::batch_norm(x, l.scale, l.shift, l.mean, l.variance, is_training(), kMomentum,
-                           kEpsilon, /*cudnn_enabled=*/true);
+  const ActivationMixture mixture = MixtureOf(i + 1);
+  return {NormQuantised(sum, unit, {l.scale, l.shift, l.mean, l.variance, kMomentum, kEpsilon},
+                        mixture, pools, is_training()),
+          mixture.unit};
 }
 
-torch::Tensor Cnn::PictureOf(const torch::Tensor& samples) {
-  if (precision_.IsFloat()) return samples / 256;
+torch::Tensor Cnn::Joined(size_t i, const Scaled& from, torch::ScalarType type) {
+  const torch::Tensor real = SpaceToDepth2(from.values).to(torch::kFloat32) * from.unit;
+  const ActivationMixture mixture = MixtureOf(i);
+  if (mixture.steps.empty()) return real.to(type);
+  return (MixQuantised(real, mixture.shares, mixture.steps, /*passes_all=*/false) *
+          (1 / mixture.unit))
+      .to(type);
+}
+
+Cnn::Scaled Cnn::PictureOf(const torch::Tensor& samples) {
+  if (precision_.IsFloat()) return {samples, 1.0 / 256};
   const int bits = precision_.activation_bits[0];
-  return QuantisePicture(samples, bits) * PictureStep(precision_.quantiser, bits);
+  return {QuantisePicture(samples, bits), PictureStep(precision_.quantiser, bits)};
 }
 
-torch::Tensor Cnn::ActivationOf(size_t i, const torch::Tensor& x) {
-  if (precision_.IsFloat()) return torch::relu(x);
-  return FakeQuantisedActivations(precision_.quantiser, x, precision_.activation_bits[i]);
+ActivationMixture Cnn::MixtureOf(size_t i) {
+  if (precision_.IsFloat()) return {};
+  return lichen::MixtureOf(precision_.quantiser, std::span(&precision_.activation_bits[i], 1),
+                           torch::ones({1}, layers_[i].weight.options().requires_grad(false)));
 }
 
-torch::Tensor Cnn::WeightOf(size_t i) {
-  if (precision_.IsFloat()) return layers_[i].weight;
-  return FakeQuantisedWeights(precision_.quantiser, layers_[i].weight, precision_.weight_bits[i]);
+Cnn::Scaled Cnn::WeightOf(size_t i) {
+  if (precision_.IsFloat()) return {layers_[i].weight, 1};
+  const QuantisedWeights w =
+      FakeQuantisedWeights(precision_.quantiser, layers_[i].weight, precision_.weight_bits[i]);
+  return {w.integers, w.step};
 }
 
 torch::Tensor Cnn::Forward(const torch::Tensor& samples) {
-  torch::Tensor x = PictureOf(samples);
-  std::map<size_t, torch::Tensor> kept;  // starts of bypasses
-  for (size_t i = 0; i < layers_.size(); ++i) {
+  const torch::ScalarType type = is_training() ? compute_type_ : torch::kFloat32;
+  const auto prepared = [&](const torch::Tensor& t) {
+    return t.to(type).contiguous(torch::MemoryFormat::ChannelsLast);
+  };
+  Scaled x = PictureOf(samples);
+  x.values = prepared(x.values);
+  std::map<size_t, Scaled> kept;  // starts of bypasses
+  for (size_t i = 0; i + 1 < layers_.size(); ++i) {
     if (const CnnBypass* bypass = BypassTo(definition_, i)) {
-      // Quantised anew with the step of the layer that it joins.
-      const torch::Tensor blocks = SpaceToDepth2(kept.at(bypass->from));
-      x = torch::cat({ActivationOf(i, blocks), x}, 1);
+      x.values = prepared(torch::cat({Joined(i, kept.at(bypass->from), type), x.values}, 1));
     }
-    const torch::Tensor sum = Convolved(i, x, WeightOf(i));
-    if (i + 1 == layers_.size()) return sum + layers_[i].shift.view({1, -1, 1, 1});
-    torch::Tensor y = BatchNorm(i, sum);
-    if (StartsBypass(definition_, i)) kept[i] = ActivationOf(i + 1, y);
-    // The quantisers are monotonous: the maximum may come first, on fewer values afterwards.
-    if (definition_.layers[i].is_pooled) y = torch::max_pool2d(y, 2);
-    x = ActivationOf(i + 1, y);
+    const Scaled weight = WeightOf(i);
+    const torch::Tensor sum = Convolved(i, x.values, prepared(weight.values));
+    const double unit = x.unit * weight.unit;
+    const bool pools = definition_.layers[i].is_pooled;
+    if (StartsBypass(definition_, i)) {
+      x = kept[i] = NormOf(i, sum, unit, /*pools=*/false);
+      if (pools) x.values = torch::max_pool2d(x.values, 2);
+    } else {
+      x = NormOf(i, sum, unit, pools);
+    }
   }
-  return x;
+  const size_t last = layers_.size() - 1;
+  const Scaled weight = WeightOf(last);
+  return Convolved(last, x.values.to(torch::kFloat32), weight.values) * (x.unit * weight.unit) +
+         layers_[last].shift.view({1, -1, 1, 1});
 }
 
 std::pair<torch::Tensor, torch::Tensor> Cnn::FoldedNorm(size_t i) const {

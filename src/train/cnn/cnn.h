@@ -1,7 +1,7 @@
 // A classification or detection network that is trained: in float, or with fixed widths per layer.
 //
-// Contract: in training, forward() computes with float values that are integer * step (quantised weights and
-// activations, batch norm over the batch). Integers() computes what the exported network computes, to the bit: batch norms
+// Contract: in training, Forward() computes with the integers of quantised weights and activations, held as float or bfloat16, and
+// batch norm over the batch. bfloat16 holds integers of 8 bits exactly; sums are rounded to its 8 bits before the batch norm. Integers() computes what the exported network computes, to the bit: batch norms
 // become integer multipliers and biases, from running statistics.
 //
 // Folding: inc = round(bn_scale * wstep * astep / ostep * 2^shift), bias = round(bn_shift / ostep * 2^shift),
@@ -17,6 +17,7 @@
 #include "net/model.h"
 #include "train/cnn/definition.h"
 #include "train/cnn/precision.h"
+#include "train/cnn/quantisers.h"
 #include "train/torch.h"
 
 namespace lichen {
@@ -53,6 +54,9 @@ class Cnn : public torch::nn::Module {
   // Real outputs as the exported network gives them: through integers, or in float.
   torch::Tensor Evaluate(const torch::Tensor& samples);
 
+  // Of convolutions in training, but the last layer's: float32 or bfloat16.
+  void set_compute_type(torch::ScalarType type) { compute_type_ = type; }
+
   // The exported network, graph `main`: an IntNet, or a FloatNet of a float network.
   Model ToModel() const;
 
@@ -69,16 +73,25 @@ class Cnn : public torch::nn::Module {
     torch::Tensor shift;  // of the batch norm, or the last layer's bias
   };
 
+  // values * unit is what is meant.
+  struct Scaled {
+    torch::Tensor values;
+    double unit = 1;
+  };
+
   // What the convolution of layer i reads and multiplies with; Forward() is made of these.
-  virtual torch::Tensor PictureOf(const torch::Tensor& samples);
-  virtual torch::Tensor ActivationOf(size_t i, const torch::Tensor& x);
-  virtual torch::Tensor WeightOf(size_t i);
+  virtual Scaled PictureOf(const torch::Tensor& samples);
+  virtual ActivationMixture MixtureOf(size_t i);
+  virtual Scaled WeightOf(size_t i);
 
   torch::Tensor Convolved(size_t i, const torch::Tensor& x, const torch::Tensor& weight) const;
   const std::vector<Layer>& layers() const { return layers_; }
 
  private:
-  torch::Tensor BatchNorm(size_t i, const torch::Tensor& x);
+  // The batch norm of layer i over sums that stand for sum * unit, and the activation of the next.
+  Scaled NormOf(size_t i, const torch::Tensor& sum, double unit, bool pools);
+  // A bypass, quantised anew as the layer that it joins reads it.
+  torch::Tensor Joined(size_t i, const Scaled& from, torch::ScalarType type);
   // bn_scale and bn_shift of running statistics, float64.
   std::pair<torch::Tensor, torch::Tensor> FoldedNorm(size_t i) const;
   IntegerLayer ToIntegers(size_t i) const;
@@ -89,6 +102,7 @@ class Cnn : public torch::nn::Module {
   CnnDefinition definition_;
   std::vector<CnnLayerShape> shapes_;
   CnnPrecision precision_;
+  torch::ScalarType compute_type_ = torch::kFloat32;
   std::vector<Layer> layers_;
 };
 

@@ -76,6 +76,7 @@ Result<void> ReadTraining(const RecipeFile& open, CnnRecipe& r) {
   TomlSection s(open.Section("training"), open.file, "training");
   ReadRunKeys(s, open.base, r.training);
   s.Read("weight_decay", r.weight_decay, 0, 1000);
+  s.Read("bfloat16", r.bfloat16);
   return s.Finish();
 }
 
@@ -134,6 +135,7 @@ std::string ToJson(const CnnRecipe& r) {
                 {"warmup_steps", t.warmup_steps},
                 {"max_gradient_norm", t.max_gradient_norm},
                 {"weight_decay", r.weight_decay},
+                {"bfloat16", r.bfloat16},
                 {"seed", t.seed},
                 {"log_steps", t.log_steps},
                 {"checkpoint_steps", t.checkpoint_steps},

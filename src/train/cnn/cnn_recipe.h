@@ -39,6 +39,7 @@ struct CnnRecipe {
   TrainingRecipe training;  // without lambdas; weights are not averaged
   SearchRecipe search;
   bool is_search = false;   // of widths, by a supernet; `precision` gives the quantiser alone then
+  bool bfloat16 = false;    // convolutions in training compute in it
   double weight_decay = 0;  // of convolutions' weights, per step and unit of learning rate
 };
 

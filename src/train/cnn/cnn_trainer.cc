@@ -49,6 +49,7 @@ Result<CnnState> NewState(const CnnRecipe& recipe, const CnnDefinition& net,
     state.module = std::make_shared<Cnn>(net, recipe.precision);
   }
   state.module->to(device);
+  if (recipe.bfloat16) state.module->set_compute_type(torch::kBFloat16);
   state.optimiser.emplace(state.module->parameters());
   const auto parameters = state.module->named_parameters();
   for (size_t i = 0; i < parameters.size(); ++i) {

@@ -167,21 +167,20 @@ torch::Tensor FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w,
   return MixQuantised(real, shares, steps, /*passes_all=*/true);
 }
 
-torch::Tensor FakeQuantisedActivations(QuantiserKind kind, const torch::Tensor& x,
-                                       std::span<const int> bits, const torch::Tensor& shares) {
-  std::vector<QuantiserStep> steps;
-  for (const int b : bits) steps.push_back(StepOf(ActivationStep(kind, b), 0, UnsignedMax(b)));
-  return MixQuantised(x, shares, steps, /*passes_all=*/false);
+QuantisedWeights FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w, int bits) {
+  const double step = QuantiseWeights(kind, w, bits).step;
+  const torch::Tensor one = torch::ones({1}, w.options().requires_grad(false));
+  return {FakeQuantisedWeights(kind, w, std::span(&bits, 1), one) * (1 / step), step};
 }
 
-torch::Tensor FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w, int bits) {
-  return FakeQuantisedWeights(kind, w, std::span(&bits, 1),
-                              torch::ones({1}, w.options().requires_grad(false)));
-}
-
-torch::Tensor FakeQuantisedActivations(QuantiserKind kind, const torch::Tensor& x, int bits) {
-  return FakeQuantisedActivations(kind, x, std::span(&bits, 1),
-                                  torch::ones({1}, x.options().requires_grad(false)));
+ActivationMixture MixtureOf(QuantiserKind kind, std::span<const int> bits,
+                            const torch::Tensor& shares) {
+  ActivationMixture mixture = {.shares = shares};
+  for (const int b : bits) {
+    mixture.steps.push_back(StepOf(ActivationStep(kind, b), 0, UnsignedMax(b)));
+  }
+  if (bits.size() == 1) mixture.unit = ActivationStep(kind, bits[0]);
+  return mixture;
 }
 
 torch::Tensor QuantisePicture(const torch::Tensor& samples, int bits) {

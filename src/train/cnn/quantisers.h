@@ -17,7 +17,7 @@
 #include <span>
 #include <vector>
 
-#include "train/cnn/mix_kernel.h"
+#include "train/cnn/norm_quantised.h"
 #include "train/cnn/precision.h"
 #include "train/torch.h"
 
@@ -28,20 +28,21 @@ double ActivationStep(QuantiserKind kind, int bits);
 double PictureStep(QuantiserKind kind, int bits);
 
 struct QuantisedWeights {
-  torch::Tensor integers;  // of w's shape and type, no gradient
+  torch::Tensor integers;  // of w's shape and type
   double step = 1;
 };
+// Without a gradient.
 QuantisedWeights QuantiseWeights(QuantiserKind kind, const torch::Tensor& w, int bits);
 
-// Sum over widths of share * (integers * step), with the gradients of `w` (or `x`) and of the shares. `shares` (n),
-// float, belong to the `bits`: a network of fixed widths has one width of share 1.
+// Sum over widths of share * (integers * step), with the gradients of `w` and of the shares. `shares` (n), float, belong
+// to the `bits`.
 torch::Tensor FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w,
                                    std::span<const int> bits, const torch::Tensor& shares);
-torch::Tensor FakeQuantisedActivations(QuantiserKind kind, const torch::Tensor& x,
-                                       std::span<const int> bits, const torch::Tensor& shares);
-// One width.
-torch::Tensor FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w, int bits);
-torch::Tensor FakeQuantisedActivations(QuantiserKind kind, const torch::Tensor& x, int bits);
+// One width: integers, with the gradient of integers * step.
+QuantisedWeights FakeQuantisedWeights(QuantiserKind kind, const torch::Tensor& w, int bits);
+// How activations of `bits` are quantised; of one width, values are integers.
+ActivationMixture MixtureOf(QuantiserKind kind, std::span<const int> bits,
+                            const torch::Tensor& shares);
 
 // Integers of samples 0 to 255.
 torch::Tensor QuantisePicture(const torch::Tensor& samples, int bits);

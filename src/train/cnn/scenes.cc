@@ -26,26 +26,60 @@ struct Region {
   double y = 0, x = 0;  // of its corner
   double step = 1;      // pixels of the photograph per pixel
   bool is_flipped = false;
+};
 
-  // Bilinear sample of channel c for pixel (py, px) of `width` columns.
-  double At(double py, double px, double width, size_t c) const {
-    const double sy =
-        std::clamp(y + (py + 0.5) * step - 0.5, 0.0, static_cast<double>(picture->size.h - 1));
-    const double column = is_flipped ? width - 1 - px : px;
-    const double sx =
-        std::clamp(x + (column + 0.5) * step - 0.5, 0.0, static_cast<double>(picture->size.w - 1));
-    const auto y0 = static_cast<int64_t>(sy), x0 = static_cast<int64_t>(sx);
-    const int64_t y1 = std::min(y0 + 1, picture->size.h - 1);
-    const int64_t x1 = std::min(x0 + 1, picture->size.w - 1);
-    const auto sample = [&](int64_t at_y, int64_t at_x) {
-      return static_cast<double>(
-          picture->samples[static_cast<size_t>((at_y * picture->size.w + at_x) * 3) + c]);
-    };
-    const double fy = sy - static_cast<double>(y0), fx = sx - static_cast<double>(x0);
-    const double top = sample(y0, x0) + fx * (sample(y0, x1) - sample(y0, x0));
-    const double bottom = sample(y1, x0) + fx * (sample(y1, x1) - sample(y1, x0));
-    return top + fy * (bottom - top);
+// Between which two samples of a row or column a pixel lies.
+struct Place {
+  int64_t first = 0, second = 0;  // offsets in samples
+  float share = 0;                // of the second
+};
+
+Place PlaceAt(double at, int64_t size, int64_t stride) {
+  const double inside = std::clamp(at, 0.0, static_cast<double>(size - 1));
+  const auto first = static_cast<int64_t>(inside);
+  return {first * stride, std::min(first + 1, size - 1) * stride,
+          static_cast<float>(inside - static_cast<double>(first))};
+}
+
+// Bilinear samples of a region.
+class Stretched {
+ public:
+  // For pixels of rows [0, height) and columns [0, width).
+  Stretched(const Region& region, int64_t height, int64_t width, double offset_y, double offset_x,
+            double own_width)
+      : samples_(region.picture->samples.data()) {
+    const auto [h, w] = region.picture->size;
+    for (int64_t r = 0; r < height; ++r) {
+      const double row = static_cast<double>(r) - offset_y;
+      rows_.push_back(PlaceAt(region.y + (row + 0.5) * region.step - 0.5, h, 3 * w));
+    }
+    for (int64_t c = 0; c < width; ++c) {
+      const double own = static_cast<double>(c) - offset_x;
+      const double column = region.is_flipped ? own_width - 1 - own : own;
+      columns_.push_back(PlaceAt(region.x + (column + 0.5) * region.step - 0.5, w, 3));
+    }
   }
+
+  std::array<float, 3> At(int64_t row, int64_t column) const {
+    const Place& r = rows_[static_cast<size_t>(row)];
+    const Place& c = columns_[static_cast<size_t>(column)];
+    const auto* const top = samples_ + r.first;
+    const auto* const bottom = samples_ + r.second;
+    std::array<float, 3> value;
+    for (size_t k = 0; k < 3; ++k) {
+      const auto between = [&](const auto* line) {
+        const auto a = static_cast<float>(line[static_cast<size_t>(c.first) + k]);
+        return a + c.share * (static_cast<float>(line[static_cast<size_t>(c.second) + k]) - a);
+      };
+      const float high = between(top);
+      value[k] = high + r.share * (between(bottom) - high);
+    }
+    return value;
+  }
+
+ private:
+  const uint8_t* samples_;
+  std::vector<Place> rows_, columns_;
 };
 
 // Somewhere in the photograph, for height x width pixels, using `share` of the largest that fits.
@@ -75,11 +109,12 @@ Box SomeBox(const std::vector<Box>& boxes, KeyedRandom& random) {
 }
 
 // A saturated colour.
-std::array<double, 3> SomeColour(KeyedRandom& random) {
+std::array<float, 3> SomeColour(KeyedRandom& random) {
   const double hue = random.Uniform() * 2 * std::numbers::pi;
-  std::array<double, 3> colour;
+  std::array<float, 3> colour;
   for (size_t c = 0; c < 3; ++c) {
-    colour[c] = 127.5 + 127.5 * std::cos(hue - static_cast<double>(c) * 2 * std::numbers::pi / 3);
+    colour[c] = static_cast<float>(
+        127.5 + 127.5 * std::cos(hue - static_cast<double>(c) * 2 * std::numbers::pi / 3));
   }
   return colour;
 }
@@ -130,22 +165,31 @@ Scene SceneSet::Make(Split split, int64_t number) const {
   const double height = b.ymax - b.ymin, width = b.xmax - b.xmin;
   const Region object = SomeRegion(pictures[static_cast<size_t>(texture)], height, width,
                                    Between(random, 0.2, 1), random);
-  const std::array<double, 3> colour = SomeColour(random);
-  const double tint = Between(random, 0.25, 0.6);
+  const std::array<float, 3> colour = SomeColour(random);
+  const auto tint = static_cast<float>(Between(random, 0.25, 0.6));
   // |x|^p + |y|^p <= 1, from a rhombus with hollow sides to nearly a rectangle.
   const double power = std::exp(Between(random, std::log(1.2), std::log(8.0)));
+  const Stretched behind(background, kSceneHeight, kSceneWidth, 0, 0, kSceneWidth);
+  const Stretched before(object, kSceneHeight, kSceneWidth, b.ymin, b.xmin, width);
+  // |t|^power of a pixel's place t in the box, -1 to 1; 1 is outside.
+  const auto outwards = [&](int64_t count, double low, double extent) {
+    std::vector<double> powers;
+    for (int64_t i = 0; i < count; ++i) {
+      const double t = std::abs((static_cast<double>(i) - low + 0.5) / extent * 2 - 1);
+      powers.push_back(t < 1 ? std::pow(t, power) : 2);
+    }
+    return powers;
+  };
+  const std::vector<double> down = outwards(kSceneHeight, b.ymin, height);
+  const std::vector<double> across = outwards(kSceneWidth, b.xmin, width);
   for (int64_t y = 0; y < kSceneHeight; ++y) {
     const auto row = scene.picture.Row(y);
     for (int64_t x = 0; x < kSceneWidth; ++x) {
-      const double py = static_cast<double>(y) - b.ymin, px = static_cast<double>(x) - b.xmin;
-      const double v = std::abs((py + 0.5) / height * 2 - 1);
-      const double u = std::abs((px + 0.5) / width * 2 - 1);
-      const bool is_inside = u < 1 && v < 1 && std::pow(u, power) + std::pow(v, power) <= 1;
+      const bool is_inside = down[static_cast<size_t>(y)] + across[static_cast<size_t>(x)] <= 1;
+      std::array<float, 3> value = (is_inside ? before : behind).At(y, x);
       for (size_t c = 0; c < 3; ++c) {
-        const double value = is_inside ? object.At(py, px, width, c) * (1 - tint) + colour[c] * tint
-                                       : background.At(static_cast<double>(y),
-                                                       static_cast<double>(x), kSceneWidth, c);
-        row[static_cast<size_t>(x) * 3 + c] = static_cast<uint16_t>(std::lround(value));
+        if (is_inside) value[c] += tint * (colour[c] - value[c]);
+        row[static_cast<size_t>(x) * 3 + c] = static_cast<uint16_t>(value[c] + 0.5F);
       }
     }
   }

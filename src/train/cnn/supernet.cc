@@ -56,23 +56,24 @@ CnnPrecision CnnSupernet::Choice() const {
   return precision;
 }
 
-torch::Tensor CnnSupernet::PictureOf(const torch::Tensor& samples) {
+CnnSupernet::Scaled CnnSupernet::PictureOf(const torch::Tensor& samples) {
   const torch::Tensor shares = torch::softmax(activation_choice_[0], 0);
   std::vector<torch::Tensor> pictures;
   for (const int bits : kWidths) {
     pictures.push_back(QuantisePicture(samples, bits) * PictureStep(quantiser_, bits));
   }
-  return torch::tensordot(shares, torch::stack(pictures), {0}, {0});
+  return {torch::tensordot(shares, torch::stack(pictures), {0}, {0}), 1};
 }
 
-torch::Tensor CnnSupernet::ActivationOf(size_t i, const torch::Tensor& x) {
-  return FakeQuantisedActivations(quantiser_, x, kWidths,
-                                  torch::softmax(activation_choice_[static_cast<int64_t>(i)], 0));
+ActivationMixture CnnSupernet::MixtureOf(size_t i) {
+  return lichen::MixtureOf(quantiser_, kWidths,
+                           torch::softmax(activation_choice_[static_cast<int64_t>(i)], 0));
 }
 
-torch::Tensor CnnSupernet::WeightOf(size_t i) {
-  return FakeQuantisedWeights(quantiser_, layers()[i].weight, kWidths,
-                              torch::softmax(weight_choice_[static_cast<int64_t>(i)], 0));
+CnnSupernet::Scaled CnnSupernet::WeightOf(size_t i) {
+  return {FakeQuantisedWeights(quantiser_, layers()[i].weight, kWidths,
+                               torch::softmax(weight_choice_[static_cast<int64_t>(i)], 0)),
+          1};
 }
 
 }  // namespace lichen

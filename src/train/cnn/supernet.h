@@ -28,9 +28,9 @@ class CnnSupernet : public Cnn {
   static bool IsChoice(std::string_view parameter);
 
  protected:
-  torch::Tensor PictureOf(const torch::Tensor& samples) override;
-  torch::Tensor ActivationOf(size_t i, const torch::Tensor& x) override;
-  torch::Tensor WeightOf(size_t i) override;
+  Scaled PictureOf(const torch::Tensor& samples) override;
+  ActivationMixture MixtureOf(size_t i) override;
+  Scaled WeightOf(size_t i) override;
 
  private:
   QuantiserKind quantiser_;
