@@ -41,7 +41,7 @@ void PrintText(const CnnTrainResult& r) {
 // What a search prints and draws beside that.
 Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
                           const CnnDefinition& net, const CnnTrainResult& r,
-                          const DspFactorFunction& factor, bool json) {
+                          const HardwareModel& hardware, bool json) {
   if (!o.plot.empty()) {
     LICHEN_TRY(const std::string svg,
                SearchPlot(recipe.output / "log.jsonl", "Widths of " + net.name, r.score_name));
@@ -50,12 +50,13 @@ Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
   if (json) {
     nlohmann::ordered_json object = ToJson(r);
     object["cost"] = r.last.cost;
-    object.update(CostJson(net, r, factor));
+    object.update(CostJson(net, r, hardware, recipe.search.board));
     fmt::print("{}\n", object.dump(2));
     return {};
   }
   PrintText(r);
-  fmt::print("{}lichen train {} --bitw {} --bita {}\n", CostTable(net, r, factor), o.recipe,
+  fmt::print("{}lichen train {} --bitw {} --bita {}\n",
+             CostTable(net, r, hardware, recipe.search.board), o.recipe,
              BitString(r.choice.weight_bits), BitString(r.choice.activation_bits));
   return {};
 }
@@ -80,11 +81,15 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
                                                               .activation_bits = o.activation_bits,
                                                               .is_search = o.is_search}));
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
-  DspFactorFunction factor;
-  if (o.is_search && o.factors.empty()) {
-    factor = PackingFactors(recipe.precision.quantiser);
-  } else if (o.is_search) {
-    LICHEN_TRY(factor, ReadFactors(o.factors, net));
+  HardwareModel hardware;
+  if (o.is_search) {
+    LICHEN_TRY(const Board board,
+               InPlace(o.recipe + ": search.board", LoadBoard(recipe.search.board)));
+    hardware.budget = BudgetOf(board);
+    hardware.packing = BestPacking(recipe.precision.quantiser, hardware.budget);
+    if (!o.factors.empty()) {
+      LICHEN_TRY(hardware.packing, ReadPacking(o.factors, net));
+    }
   }
   std::optional<CnnTrainResult> result;
   {
@@ -95,7 +100,7 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     options.device = o.device;
     options.threads = program.threads;
     options.stop = program.stop;
-    options.dsp_factor = factor;
+    options.hardware = hardware;
     options.on_progress = [&](const CnnProgress& p) {
       progress.Stage(
           fmt::format("step {}/{}  loss {:.4f}  score {:.4f}  {:.1f} pictures/s  {} left ", p.step,
@@ -105,7 +110,7 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     LICHEN_TRY(result, TrainCnn(recipe, options));
   }
   if (o.is_search) {
-    LICHEN_TRY_VOID(FinishSearch(o, recipe, net, *result, factor, program.json));
+    LICHEN_TRY_VOID(FinishSearch(o, recipe, net, *result, hardware, program.json));
   } else if (program.json) {
     fmt::print("{}\n", ToJson(*result).dump(2));
   } else {

@@ -1,10 +1,14 @@
 #include "apps/train/search_report.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
+#include <memory>
+#include <optional>
 #include <tuple>
 
+#include "base/check.h"
 #include "base/files.h"
 #include "report/svg_plot.h"
 #include "report/table.h"
@@ -31,26 +35,30 @@ Result<std::string> ReadText(const std::filesystem::path& path) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-Result<std::map<Key, double>> ParseFactors(const Table& table) {
+Result<std::map<Key, PackedProducts>> ParsePacking(const Table& table) {
   std::vector<size_t> columns;
-  for (const char* name : {"kernel", "weight_bits", "activation_bits", "factor"}) {
+  for (const char* name : {"kernel", "weight_bits", "activation_bits", "factor", "luts"}) {
     const auto it = std::find(table.header.begin(), table.header.end(), name);
-    if (it == table.header.end()) return Fail("has no column '{}'", name);
-    columns.push_back(static_cast<size_t>(it - table.header.begin()));
+    if (it != table.header.end()) {
+      columns.push_back(static_cast<size_t>(it - table.header.begin()));
+    } else if (std::string_view(name) != "luts") {
+      return Fail("has no column '{}'", name);
+    }
   }
-  std::map<Key, double> factors;
+  std::map<Key, PackedProducts> packing;
   for (const auto& row : table.rows) {
-    double numbers[4];
-    for (size_t i = 0; i < 4; ++i) {
+    std::array<double, 5> numbers{};
+    for (size_t i = 0; i < columns.size(); ++i) {
       LICHEN_TRY(numbers[i], ParseNumber(row[columns[i]]));
     }
-    if (!(numbers[3] > 0) || numbers[0] < 1 || numbers[0] > 1e6) {
-      return Fail("kernel {} or factor {} is not positive", numbers[0], numbers[3]);
+    if (!(numbers[3] > 0) || numbers[0] < 1 || numbers[0] > 1e6 || !(numbers[4] >= 0)) {
+      return Fail("kernel {}, factor {} or luts {} is out of range", numbers[0], numbers[3],
+                  numbers[4]);
     }
-    factors[{static_cast<int64_t>(numbers[0]), static_cast<int>(numbers[1]),
-             static_cast<int>(numbers[2])}] = numbers[3];
+    packing[{static_cast<int64_t>(numbers[0]), static_cast<int>(numbers[1]),
+             static_cast<int>(numbers[2])}] = {numbers[3], numbers[4]};
   }
-  return factors;
+  return packing;
 }
 
 CnnPrecision Eights(const CnnDefinition& net) {
@@ -58,67 +66,98 @@ CnnPrecision Eights(const CnnDefinition& net) {
   return {.weight_bits = bits, .activation_bits = bits};
 }
 
-double Cycles(const std::vector<LayerCost>& costs) {
-  double sum = 0;
-  for (const LayerCost& cost : costs) sum += cost.dsp_cycles;
-  return sum;
+// Of no DSP with more LUTs than its share, cycles of the DSP; else of those LUTs.
+double CyclesPerProduct(const PackedProducts& p, const HardwareBudget& budget) {
+  const double luts_per_dsp = budget.dsp > 0 ? budget.lut / budget.dsp : 0;
+  return std::max(1.0, luts_per_dsp > 0 ? p.luts / luts_per_dsp : 0) / p.factor;
 }
 
 }  // namespace
 
-Result<DspFactorFunction> ReadFactors(const std::filesystem::path& path, const CnnDefinition& net) {
+Result<PackingFunction> ReadPacking(const std::filesystem::path& path, const CnnDefinition& net) {
   LICHEN_TRY(const std::string text, ReadText(path));
   LICHEN_TRY(const Table table, InPlace(path.string(), ParseCsv(text)));
-  LICHEN_TRY(const auto factors, InPlace(path.string(), ParseFactors(table)));
+  LICHEN_TRY(const auto packing, InPlace(path.string(), ParsePacking(table)));
   for (const CnnLayer& layer : net.layers) {
     for (int w = kMinBits; w <= kMaxBits; ++w) {
       for (int a = kMinBits; a <= kMaxBits; ++a) {
-        if (factors.count({PackedKernel(layer), w, a})) continue;
+        if (packing.count({PackedKernel(layer), w, a})) continue;
         return Fail("{}: has no line for kernel {}, weights of {} and activations of {} bits",
                     path.string(), PackedKernel(layer), w, a);
       }
     }
   }
-  return DspFactorFunction([factors](int64_t kernel, int w, int a) {
-    return factors.at({kernel, w, a});
+  return PackingFunction([packing](int64_t kernel, int w, int a) {
+    return packing.at({kernel, w, a});
   });
 }
 
-DspFactorFunction PackingFactors(QuantiserKind quantiser) {
+HardwareBudget BudgetOf(const Board& board) {
+  return {.dsp = static_cast<double>(board.dsp),
+          .lut = kUsableLuts * static_cast<double>(board.lut),
+          .bram36 = static_cast<double>(board.bram36)};
+}
+
+PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budget) {
   const WeightRange range =
       quantiser == QuantiserKind::kHalfWave ? WeightRange::kFull : WeightRange::kNarrow;
-  return [range](int64_t kernel, int weight_bits, int activation_bits) {
-    return DspFactor(static_cast<int>(kernel), weight_bits, activation_bits, range);
-  };
+  return
+      [=, known = std::make_shared<std::map<Key, PackedProducts>>()](int64_t kernel, int w, int a) {
+        const auto [it, is_new] = known->try_emplace(Key{kernel, w, a});
+        if (!is_new) return it->second;
+        std::optional<PackedProducts> best;
+        for (int overlap = 0; overlap <= 2; ++overlap) {
+          const auto recipe = SearchPacking({.kernel = static_cast<int>(kernel),
+                                             .weight_bits = w,
+                                             .activation_bits = a,
+                                             .weight_range = range,
+                                             .max_overlap = overlap});
+          LICHEN_CHECK(recipe && *recipe);  // a product of 8 by 8 bits always fits
+          const PackedProducts found = {(*recipe)->factor, (*recipe)->luts};
+          if (!best || CyclesPerProduct(found, budget) < CyclesPerProduct(*best, budget))
+            best = found;
+        }
+        return it->second = *best;
+      };
 }
 
 std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,
-                      const DspFactorFunction& factor) {
-  const std::vector<LayerCost> costs = CostsOf(net, result.choice, factor);
-  const std::vector<LayerCost> eights = CostsOf(net, Eights(net), factor);
+                      const HardwareModel& hardware, const std::string& board) {
+  const std::vector<LayerCost> costs = CostsOf(net, result.choice, hardware.packing);
+  const std::vector<LayerCost> eights = CostsOf(net, Eights(net), hardware.packing);
   const size_t layers = costs.size();
-  Table table{.header = {"layer", "MMAC", "bitw", "share", "bita", "share", "factor",
-                         "DSP megacycles", "at 8/8"},
+  Table table{.header = {"layer", "MMAC", "bitw", "share", "bita", "share", "factor", "LUT/DSP",
+                         "DSP megacycles", "at 8/8", "weights kbit", "rows kbit"},
               .rows = {}};
   for (size_t i = 0; i < layers; ++i) {
     const auto share = [&](size_t row, int bits) {
       return fmt::format("{:.2f}", result.shares[row][static_cast<size_t>(bits - kMinBits)]);
     };
     const int w = result.choice.weight_bits[i], a = result.choice.activation_bits[i];
+    const LayerCost& c = costs[i];
     table.rows.push_back(
-        {std::to_string(i), fmt::format("{:.3f}", static_cast<double>(costs[i].mac_count) / 1e6),
+        {std::to_string(i), fmt::format("{:.3f}", static_cast<double>(c.mac_count) / 1e6),
          std::to_string(w), share(i, w), std::to_string(a), share(layers + i, a),
-         fmt::format("{:.2f}", costs[i].factor), fmt::format("{:.4f}", costs[i].dsp_cycles / 1e6),
-         fmt::format("{:.4f}", eights[i].dsp_cycles / 1e6)});
+         fmt::format("{:.2f}", c.packed.factor), fmt::format("{:.0f}", c.packed.luts),
+         fmt::format("{:.4f}", c.dsp_cycles / 1e6),
+         fmt::format("{:.4f}", eights[i].dsp_cycles / 1e6),
+         fmt::format("{:.1f}", c.weight_bits / 1e3), fmt::format("{:.1f}", c.row_bits / 1e3)});
   }
-  return fmt::format("{}DSP megacycles {:.4f}, {:.4f} at 8/8: {:.2f} times as fast\n",
-                     ToText(table), Cycles(costs) / 1e6, Cycles(eights) / 1e6,
-                     Cycles(eights) / Cycles(costs));
+  const NetworkCost sum = Sum(costs), at_8 = Sum(eights);
+  const HardwareBudget& budget = hardware.budget;
+  const double bound = BoundCycles(sum, budget);
+  return fmt::format(
+      "{}DSP megacycles {:.4f}, {:.4f} at 8/8: {:.2f} times as fast\n"
+      "{}: {:.0f} DSPs with {:.0f} LUTs for {:.0f}, {:.1f} of {:.0f} block RAMs: at least {:.0f} "
+      "cycles per picture, bound by {}\n",
+      ToText(table), sum.dsp_cycles / 1e6, at_8.dsp_cycles / 1e6, at_8.dsp_cycles / sum.dsp_cycles,
+      board, budget.dsp, budget.lut, sum.lut_cycles / bound * budget.dsp, sum.bram36, budget.bram36,
+      bound / budget.dsp, bound > sum.dsp_cycles ? "LUTs" : "DSPs");
 }
 
 nlohmann::ordered_json CostJson(const CnnDefinition& net, const CnnTrainResult& result,
-                                const DspFactorFunction& factor) {
-  const std::vector<LayerCost> costs = CostsOf(net, result.choice, factor);
+                                const HardwareModel& hardware, const std::string& board) {
+  const std::vector<LayerCost> costs = CostsOf(net, result.choice, hardware.packing);
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (size_t i = 0; i < costs.size(); ++i) {
     layers.push_back({{"mac_count", costs[i].mac_count},
@@ -126,13 +165,20 @@ nlohmann::ordered_json CostJson(const CnnDefinition& net, const CnnTrainResult& 
                       {"activation_bits", result.choice.activation_bits[i]},
                       {"weight_shares", result.shares[i]},
                       {"activation_shares", result.shares[costs.size() + i]},
-                      {"factor", costs[i].factor},
-                      {"dsp_cycles", costs[i].dsp_cycles}});
+                      {"factor", costs[i].packed.factor},
+                      {"luts_per_dsp", costs[i].packed.luts},
+                      {"dsp_cycles", costs[i].dsp_cycles},
+                      {"stored_weight_bits", costs[i].weight_bits},
+                      {"stored_row_bits", costs[i].row_bits}});
   }
+  const NetworkCost sum = Sum(costs);
   return {{"bitw", BitString(result.choice.weight_bits)},
           {"bita", BitString(result.choice.activation_bits)},
-          {"dsp_cycles", Cycles(costs)},
-          {"dsp_cycles_at_8", Cycles(CostsOf(net, Eights(net), factor))},
+          {"dsp_cycles", sum.dsp_cycles},
+          {"dsp_cycles_at_8", Sum(CostsOf(net, Eights(net), hardware.packing)).dsp_cycles},
+          {"board", board},
+          {"bram36", sum.bram36},
+          {"bound_cycles", BoundCycles(sum, hardware.budget) / hardware.budget.dsp},
           {"layers", layers}};
 }
 

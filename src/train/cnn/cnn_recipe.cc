@@ -83,6 +83,10 @@ Result<void> ReadTraining(const RecipeFile& open, CnnRecipe& r) {
 Result<void> ReadSearch(const RecipeFile& open, SearchRecipe& search) {
   TomlSection s(open.Section("search"), open.file, "search");
   s.Read("strength", search.strength, 0, 1e6);
+  s.Read("board", search.board);
+  if (fs::path(search.board).extension() == ".toml") {
+    search.board = (open.base / search.board).lexically_normal().string();
+  }
   s.Read("choice_learning_rate", search.choice_learning_rate, 0, 10);
   return s.Finish();
 }
@@ -111,6 +115,7 @@ std::string ToJson(const CnnRecipe& r) {
   Json search;
   if (r.is_search) {
     search = {{"strength", r.search.strength},
+              {"board", r.search.board},
               {"choice_learning_rate", r.search.choice_learning_rate}};
   }
   return Json{{"model", r.model},

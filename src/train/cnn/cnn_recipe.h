@@ -27,6 +27,7 @@ struct CnnDataRecipe {
 // [search]
 struct SearchRecipe {
   double strength = 1e-3;              // loss = task + strength * cost (train/cnn/cost.h)
+  std::string board = "ultra96-v2";    // whose DSPs, LUTs and block RAM there are: a name or a file
   double choice_learning_rate = 0.02;  // of the shares' logits, where the weights' is learning_rate
 };
 

@@ -38,11 +38,11 @@ struct CnnState {
 
 // Weights are not averaged: the running statistics of batch norms belong to the weights themselves.
 Result<CnnState> NewState(const CnnRecipe& recipe, const CnnDefinition& net,
-                          const DspFactorFunction& factor, const torch::Device& device) {
+                          const HardwareModel& hardware, const torch::Device& device) {
   torch::manual_seed(static_cast<uint64_t>(recipe.training.seed));
   CnnState state;
   if (recipe.is_search) {
-    const auto supernet = std::make_shared<CnnSupernet>(net, recipe.precision.quantiser, factor);
+    const auto supernet = std::make_shared<CnnSupernet>(net, recipe.precision.quantiser, hardware);
     state.supernet = supernet.get();
     state.module = supernet;
   } else {
@@ -93,7 +93,7 @@ Result<CnnState> FirstState(const CnnRecipe& recipe, const CnnDefinition& net,
     return Fail("{}: holds a run already; --resume continues it, --restart replaces it",
                 path.string());
   }
-  LICHEN_TRY(CnnState state, NewState(recipe, net, options.dsp_factor, device));
+  LICHEN_TRY(CnnState state, NewState(recipe, net, options.hardware, device));
   if (!options.is_resumed) {
     if (!recipe.training.start_from.empty()) LICHEN_TRY_VOID(StartFrom(recipe, state, device));
     return state;

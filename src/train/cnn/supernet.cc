@@ -14,24 +14,36 @@ constexpr std::string_view kChoice = "choice_";
 }  // namespace
 
 CnnSupernet::CnnSupernet(CnnDefinition definition, QuantiserKind quantiser,
-                         const DspFactorFunction& factor)
-    : Cnn(std::move(definition), {.quantiser = quantiser}), quantiser_(quantiser) {
+                         const HardwareModel& hardware)
+    : Cnn(std::move(definition), {.quantiser = quantiser}),
+      quantiser_(quantiser),
+      budget_(hardware.budget) {
   const CnnDefinition& net = this->definition();
   const std::vector<CnnLayerShape> shapes = ShapesOf(net);
   const auto count = static_cast<int64_t>(shapes.size());
   const std::string name(kChoice);
   weight_choice_ = register_parameter(name + "weights", torch::zeros({count, kWidthCount}));
   activation_choice_ = register_parameter(name + "activations", torch::zeros({count, kWidthCount}));
-  torch::Tensor costs = torch::zeros({count, kWidthCount, kWidthCount});
-  for (size_t i = 0; i < shapes.size(); ++i) {
-    for (size_t w = 0; w < kWidthCount; ++w) {
-      for (size_t a = 0; a < kWidthCount; ++a) {
-        costs[static_cast<int64_t>(i)][static_cast<int64_t>(w)][static_cast<int64_t>(a)] =
-            CostUnit(shapes, i) / factor(PackedKernel(net.layers[i]), kWidths[w], kWidths[a]);
+  cost_unit_ = CostUnit(shapes);
+  torch::Tensor cycles = torch::zeros({2, count, kWidthCount, kWidthCount});
+  torch::Tensor blocks = torch::zeros({2, count, kWidthCount});
+  for (size_t w = 0; w < kWidthCount; ++w) {
+    for (size_t a = 0; a < kWidthCount; ++a) {
+      const CnnPrecision widths = {.weight_bits = std::vector<int>(shapes.size(), kWidths[w]),
+                                   .activation_bits = std::vector<int>(shapes.size(), kWidths[a])};
+      const std::vector<LayerCost> costs = CostsOf(net, widths, hardware.packing);
+      const auto x = static_cast<int64_t>(w), y = static_cast<int64_t>(a);
+      for (int64_t i = 0; i < count; ++i) {
+        const LayerCost& cost = costs[static_cast<size_t>(i)];
+        cycles[0][i][x][y] = cost.dsp_cycles;
+        cycles[1][i][x][y] = cost.lut_cycles;
+        blocks[0][i][x] = cost.weight_bits / kBram36Bits;
+        blocks[1][i][y] = cost.row_bits / kBram36Bits;
       }
     }
   }
-  unit_costs_ = register_buffer("unit_costs", costs);
+  cycles_ = register_buffer("cycles", cycles);
+  blocks_ = register_buffer("blocks", blocks);
 }
 
 bool CnnSupernet::IsChoice(std::string_view parameter) { return parameter.starts_with(kChoice); }
@@ -42,7 +54,15 @@ torch::Tensor CnnSupernet::Shares() const {
 
 torch::Tensor CnnSupernet::Cost() const {
   const torch::Tensor shares = Shares();
-  return (shares[0].unsqueeze(2) * shares[1].unsqueeze(1) * unit_costs_).sum();
+  const torch::Tensor both = shares[0].unsqueeze(2) * shares[1].unsqueeze(1);
+  torch::Tensor cost = (both * cycles_[0]).sum();
+  if (budget_.lut > 0 && budget_.dsp > 0) {
+    cost = torch::maximum(cost, (both * cycles_[1]).sum() * (budget_.dsp / budget_.lut));
+  }
+  cost = cost * cost_unit_;
+  if (budget_.bram36 <= 0) return cost;
+  const torch::Tensor overflow = ((shares * blocks_).sum() / budget_.bram36 - 1).clamp_min(0);
+  return cost * (1 + kOverflowPrice * overflow);
 }
 
 CnnPrecision CnnSupernet::Choice() const {

@@ -14,9 +14,10 @@ namespace lichen {
 
 class CnnSupernet : public Cnn {
  public:
-  CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const DspFactorFunction& factor);
+  CnnSupernet(CnnDefinition definition, QuantiserKind quantiser, const HardwareModel& hardware);
 
-  // Sum over layers of CostUnit() * sum over widths of p(w) * p(a) / factor(w, a); with gradients of the choices.
+  // CostUnit() * BoundCycles() * (1 + kOverflowPrice * the share of block RAM beyond the budget), where a layer's cycles, LUTs and
+  // bits are their means over its shares: sum over widths of p(w) * p(a) * those at (w, a). With gradients of the choices.
   torch::Tensor Cost() const;
 
   // The widths of the largest shares.
@@ -36,7 +37,10 @@ class CnnSupernet : public Cnn {
   QuantiserKind quantiser_;
   torch::Tensor weight_choice_;      // (layers, widths)
   torch::Tensor activation_choice_;  // (layers, widths)
-  torch::Tensor unit_costs_;         // (layers, widths of weights, widths of activations)
+  HardwareBudget budget_;
+  double cost_unit_ = 1;
+  torch::Tensor cycles_;  // (2, layers, widths of weights, widths of activations): of DSPs, of LUTs
+  torch::Tensor blocks_;  // (2, layers, widths): block RAMs of weights, of rows
 };
 
 }  // namespace lichen

@@ -5,9 +5,12 @@
 namespace lichen {
 namespace {
 
-double Factor(int64_t kernel, int w, int a) {
-  return static_cast<double>(kernel) * 40.0 / (w + a) + (w == 2 ? 1 : 0);
+PackedProducts Packed(int64_t kernel, int w, int a) {
+  return {.factor = static_cast<double>(kernel) * 40.0 / (w + a) + (w == 2 ? 1 : 0),
+          .luts = 20.0 + w};
 }
+
+const HardwareModel kHardware = {.packing = Packed, .budget = {}};
 
 CnnDefinition SmallBypass() {
   CnnDefinition net = *FindCnn("ultranet_bypass", 0.25);
@@ -32,7 +35,7 @@ TEST(Supernet, WithOneWidthPerLayerIsTheFixedNetwork) {
   const CnnDefinition net = SmallBypass();
   const CnnPrecision precision = {.weight_bits = *ParseBits("842567348", 9),
                                   .activation_bits = *ParseBits("823456784", 9)};
-  CnnSupernet supernet(net, QuantiserKind::kHalfWave, Factor);
+  CnnSupernet supernet(net, QuantiserKind::kHalfWave, kHardware);
   Cnn fixed(net, precision);
   Choose(supernet, precision);
   {
@@ -47,7 +50,7 @@ TEST(Supernet, WithOneWidthPerLayerIsTheFixedNetwork) {
   EXPECT_EQ(BitString(supernet.Choice().weight_bits), "842567348");
   EXPECT_EQ(BitString(supernet.Choice().activation_bits), "823456784");
   double cost = 0;
-  const std::vector<LayerCost> layers = CostsOf(net, precision, Factor);
+  const std::vector<LayerCost> layers = CostsOf(net, precision, Packed);
   for (const LayerCost& layer : layers) {
     cost += 64 * layer.dsp_cycles / static_cast<double>(layers[0].mac_count);
   }
@@ -55,7 +58,7 @@ TEST(Supernet, WithOneWidthPerLayerIsTheFixedNetwork) {
 }
 
 TEST(Supernet, CostPullsTowardsNarrowWidths) {
-  CnnSupernet supernet(SmallBypass(), QuantiserKind::kHalfWave, Factor);
+  CnnSupernet supernet(SmallBypass(), QuantiserKind::kHalfWave, kHardware);
   supernet.Cost().backward();
   for (const auto& parameter : supernet.named_parameters()) {
     if (!CnnSupernet::IsChoice(parameter.key())) continue;
@@ -68,7 +71,7 @@ TEST(Supernet, CostPullsTowardsNarrowWidths) {
 
 TEST(Supernet, LossReachesEveryChoice) {
   torch::manual_seed(8);
-  CnnSupernet supernet(SmallBypass(), QuantiserKind::kHalfWave, Factor);
+  CnnSupernet supernet(SmallBypass(), QuantiserKind::kHalfWave, kHardware);
   supernet.Forward(torch::randint(0, 256, {2, 3, 32, 48})).square().mean().backward();
   for (const auto& parameter : supernet.named_parameters()) {
     ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
@@ -84,12 +87,38 @@ TEST(Cost, CountsCyclesThroughFactors) {
   const auto costs = CostsOf(net, precision, [](int64_t kernel, int w, int a) {
     EXPECT_EQ(w, 4);
     EXPECT_EQ(a, 2);
-    return kernel == 3 ? 6.0 : 2.0;
+    return PackedProducts{.factor = kernel == 3 ? 6.0 : 2.0, .luts = 10};
   });
   ASSERT_EQ(costs.size(), 7U);
   EXPECT_EQ(costs[1].mac_count, 32 * 32 * 64 * 64 * 9);
   EXPECT_DOUBLE_EQ(costs[1].dsp_cycles, 32 * 32 * 64 * 64 * 9 / 6.0);
   EXPECT_DOUBLE_EQ(costs[6].dsp_cycles, 40960 / 2.0);
+  EXPECT_DOUBLE_EQ(costs[6].lut_cycles, 40960 / 2.0 * 10);
+  EXPECT_DOUBLE_EQ(costs[1].weight_bits, 64 * 64 * 9 * 4);
+  EXPECT_DOUBLE_EQ(costs[1].row_bits, 2 * 32 * 64 * 2);
+}
+
+// The means over shares of 1 are the costs themselves, and each budget counts where it is the scarce one.
+TEST(Cost, KeepsToTheBudget) {
+  const CnnDefinition net = SmallBypass();
+  const CnnPrecision precision = {.weight_bits = *ParseBits("842567348", 9),
+                                  .activation_bits = *ParseBits("823456784", 9)};
+  const NetworkCost sum = Sum(CostsOf(net, precision, Packed));
+  const double unit = CostUnit(ShapesOf(net));
+  const auto cost_of = [&](const HardwareBudget& budget) {
+    CnnSupernet supernet(net, QuantiserKind::kHalfWave, {.packing = Packed, .budget = budget});
+    Choose(supernet, precision);
+    return supernet.Cost().item<double>() / unit;
+  };
+  EXPECT_NEAR(cost_of({}), sum.dsp_cycles, 1e-4 * sum.dsp_cycles);
+  const HardwareBudget plenty = {.dsp = 100, .lut = 1e6, .bram36 = 1e6};
+  EXPECT_NEAR(cost_of(plenty), sum.dsp_cycles, 1e-4 * sum.dsp_cycles);
+  const HardwareBudget few_luts = {.dsp = 100, .lut = 1000, .bram36 = 1e6};
+  EXPECT_GT(BoundCycles(sum, few_luts), sum.dsp_cycles);
+  EXPECT_NEAR(cost_of(few_luts), sum.lut_cycles / 10, 1e-4 * sum.lut_cycles);
+  const HardwareBudget half_the_ram = {.dsp = 100, .lut = 1e6, .bram36 = sum.bram36 / 2};
+  EXPECT_NEAR(cost_of(half_the_ram), sum.dsp_cycles * (1 + kOverflowPrice),
+              1e-4 * sum.dsp_cycles * (1 + kOverflowPrice));
 }
 
 }  // namespace
