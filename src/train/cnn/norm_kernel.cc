@@ -164,23 +164,26 @@ void Gradients(const NormShape& s, const T* y, const T* g, const float* scales, 
   ForBlocks(s.channels, [&](auto d, int64_t first) HWY_ATTR {
     const auto scale = hn::LoadU(d, scales + first), shift = hn::LoadU(d, shifts + first);
     auto sum = hn::Zero(d), product = hn::Zero(d);
+    const size_t lanes = hn::Lanes(d);
+    const size_t widths = q.steps.size() > 1 ? q.steps.size() : 0;  // the only share is 1
+    HWY_ALIGN float of_width[kWidthsAtMost * HWY_MAX_BYTES / sizeof(float)] = {};
     ForPixels<kSources>(s, strides, [&](int64_t at_x, int64_t at_y) HWY_ATTR {
       const auto v = Largest<kSources>(d, y + at_y + first, strides, scale, shift);
-      const auto gz = hn::Mul(LoadFloats(d, g + at_x + first), Passing(d, q, v.z));
+      const auto gradient = LoadFloats(d, g + at_x + first);
+      const auto gz = hn::Mul(gradient, Passing(d, q, v.z));
       sum = hn::Add(sum, gz);
       product = hn::MulAdd(gz, v.y, product);
+      for (size_t w = 0; w < widths; ++w) {
+        float* const of = of_width + w * lanes;
+        hn::StoreU(hn::MulAdd(gradient, Rounded(d, v.z, q.steps[w]), hn::LoadU(d, of)), d, of);
+      }
     });
     AddTo(d, sum, sums + first);
     AddTo(d, product, products + first);
-    if (q.steps.size() < 2) return;  // the only share is 1
-    for (size_t w = 0; w < q.steps.size(); ++w) {
-      auto of_width = hn::Zero(d);
-      ForPixels<kSources>(s, strides, [&](int64_t at_x, int64_t at_y) HWY_ATTR {
-        const auto z = Largest<kSources>(d, y + at_y + first, strides, scale, shift).z;
-        of_width = hn::MulAdd(LoadFloats(d, g + at_x + first), Rounded(d, z, q.steps[w]), of_width);
-      });
-      share_gradients[w] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, of_width))) *
-                            q.steps[w].step * q.output_scale;
+    for (size_t w = 0; w < widths; ++w) {
+      for (size_t c = 0; c < lanes; ++c) {
+        share_gradients[w] += of_width[w * lanes + c] * q.steps[w].step * q.output_scale;
+      }
     }
   });
 }
