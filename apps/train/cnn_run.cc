@@ -50,14 +50,30 @@ Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
   if (json) {
     nlohmann::ordered_json object = ToJson(r);
     object["cost"] = r.last.cost;
-    object.update(CostJson(net, r, hardware, recipe.search.board));
+    object.update(CostJson(net, {r.choice, r.shares}, hardware, recipe.search.board));
     fmt::print("{}\n", object.dump(2));
     return {};
   }
   PrintText(r);
   fmt::print("{}lichen train {} --bitw {} --bita {}\n",
-             CostTable(net, r, hardware, recipe.search.board), o.recipe,
+             CostTable(net, {r.choice, r.shares}, hardware, recipe.search.board), o.recipe,
              BitString(r.choice.weight_bits), BitString(r.choice.activation_bits));
+  return {};
+}
+
+// What given widths cost.
+Result<void> PrintCost(const TrainArguments& o, const CnnRecipe& recipe, const CnnDefinition& net,
+                       const HardwareModel& hardware, bool json) {
+  ChosenWidths chosen = {.widths = recipe.precision, .shares = {}};
+  LICHEN_TRY(chosen.widths.weight_bits,
+             InPlace("--bitw", ParseBits(o.weight_bits, net.layers.size())));
+  LICHEN_TRY(chosen.widths.activation_bits,
+             InPlace("--bita", ParseBits(o.activation_bits, net.layers.size())));
+  if (json) {
+    fmt::print("{}\n", CostJson(net, chosen, hardware, recipe.search.board).dump(2));
+  } else {
+    fmt::print("{}", CostTable(net, chosen, hardware, recipe.search.board));
+  }
   return {};
 }
 
@@ -75,12 +91,13 @@ Result<void> RefuseCodecOptions(const TrainArguments& o) {
 
 Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
   LICHEN_TRY_VOID(RefuseCodecOptions(o));
-  LICHEN_TRY(const CnnRecipe recipe, ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
-                                                              .output = o.output,
-                                                              .weight_bits = o.weight_bits,
-                                                              .activation_bits = o.activation_bits,
-                                                              .is_search = o.is_search}));
+  LICHEN_TRY(CnnRecipe recipe, ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
+                                                        .output = o.output,
+                                                        .weight_bits = o.weight_bits,
+                                                        .activation_bits = o.activation_bits,
+                                                        .is_search = o.is_search}));
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
+  if (o.strength) recipe.search.strength = *o.strength;
   HardwareModel hardware;
   if (o.is_search) {
     LICHEN_TRY(const Board board,
@@ -90,6 +107,10 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     if (!o.factors.empty()) {
       LICHEN_TRY(hardware.packing, ReadPacking(o.factors, net));
     }
+  }
+  if (o.is_search && !o.weight_bits.empty()) {
+    LICHEN_TRY_VOID(PrintCost(o, recipe, net, hardware, program.json));
+    return false;
   }
   std::optional<CnnTrainResult> result;
   {

@@ -121,19 +121,20 @@ PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budge
       };
 }
 
-std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,
+std::string CostTable(const CnnDefinition& net, const ChosenWidths& chosen,
                       const HardwareModel& hardware, const std::string& board) {
-  const std::vector<LayerCost> costs = CostsOf(net, result.choice, hardware.packing);
+  const std::vector<LayerCost> costs = CostsOf(net, chosen.widths, hardware.packing);
   const std::vector<LayerCost> eights = CostsOf(net, Eights(net), hardware.packing);
   const size_t layers = costs.size();
   Table table{.header = {"layer", "MMAC", "bitw", "share", "bita", "share", "factor", "LUT/DSP",
                          "DSP megacycles", "at 8/8", "weights kbit", "rows kbit"},
               .rows = {}};
   for (size_t i = 0; i < layers; ++i) {
-    const auto share = [&](size_t row, int bits) {
-      return fmt::format("{:.2f}", result.shares[row][static_cast<size_t>(bits - kMinBits)]);
+    const auto share = [&](size_t row, int bits) -> std::string {
+      if (chosen.shares.empty()) return "-";
+      return fmt::format("{:.2f}", chosen.shares[row][static_cast<size_t>(bits - kMinBits)]);
     };
-    const int w = result.choice.weight_bits[i], a = result.choice.activation_bits[i];
+    const int w = chosen.widths.weight_bits[i], a = chosen.widths.activation_bits[i];
     const LayerCost& c = costs[i];
     table.rows.push_back(
         {std::to_string(i), fmt::format("{:.3f}", static_cast<double>(c.mac_count) / 1e6),
@@ -155,25 +156,26 @@ std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,
       bound / budget.dsp, bound > sum.dsp_cycles ? "LUTs" : "DSPs");
 }
 
-nlohmann::ordered_json CostJson(const CnnDefinition& net, const CnnTrainResult& result,
+nlohmann::ordered_json CostJson(const CnnDefinition& net, const ChosenWidths& chosen,
                                 const HardwareModel& hardware, const std::string& board) {
-  const std::vector<LayerCost> costs = CostsOf(net, result.choice, hardware.packing);
+  const std::vector<LayerCost> costs = CostsOf(net, chosen.widths, hardware.packing);
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (size_t i = 0; i < costs.size(); ++i) {
     layers.push_back({{"mac_count", costs[i].mac_count},
-                      {"weight_bits", result.choice.weight_bits[i]},
-                      {"activation_bits", result.choice.activation_bits[i]},
-                      {"weight_shares", result.shares[i]},
-                      {"activation_shares", result.shares[costs.size() + i]},
+                      {"weight_bits", chosen.widths.weight_bits[i]},
+                      {"activation_bits", chosen.widths.activation_bits[i]},
                       {"factor", costs[i].packed.factor},
                       {"luts_per_dsp", costs[i].packed.luts},
                       {"dsp_cycles", costs[i].dsp_cycles},
                       {"stored_weight_bits", costs[i].weight_bits},
                       {"stored_row_bits", costs[i].row_bits}});
+    if (chosen.shares.empty()) continue;
+    layers.back()["weight_shares"] = chosen.shares[i];
+    layers.back()["activation_shares"] = chosen.shares[costs.size() + i];
   }
   const NetworkCost sum = Sum(costs);
-  return {{"bitw", BitString(result.choice.weight_bits)},
-          {"bita", BitString(result.choice.activation_bits)},
+  return {{"bitw", BitString(chosen.widths.weight_bits)},
+          {"bita", BitString(chosen.widths.activation_bits)},
           {"dsp_cycles", sum.dsp_cycles},
           {"dsp_cycles_at_8", Sum(CostsOf(net, Eights(net), hardware.packing)).dsp_cycles},
           {"board", board},

@@ -25,10 +25,15 @@ HardwareBudget BudgetOf(const Board& board);
 // with the fewest cycles where DSPs and LUTs are as scarce as in the budget.
 PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budget);
 
+struct ChosenWidths {
+  CnnPrecision widths;
+  std::vector<std::vector<double>> shares;  // as of CnnTrainResult; empty: no search chose them
+};
+
 // Widths, factors, cycles and memory of each layer as text, and the same as JSON.
-std::string CostTable(const CnnDefinition& net, const CnnTrainResult& result,
+std::string CostTable(const CnnDefinition& net, const ChosenWidths& chosen,
                       const HardwareModel& hardware, const std::string& board);
-nlohmann::ordered_json CostJson(const CnnDefinition& net, const CnnTrainResult& result,
+nlohmann::ordered_json CostJson(const CnnDefinition& net, const ChosenWidths& chosen,
                                 const HardwareModel& hardware, const std::string& board);
 
 // Score and cost over the steps of a log, as SVG.

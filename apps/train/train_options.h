@@ -2,8 +2,11 @@
 // starts and which alone links libtorch.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +27,8 @@ struct TrainArguments {
   std::string weight_bits;
   std::string activation_bits;
   bool is_search = false;
-  std::string factors;  // of a search, as is the following
+  std::optional<double> strength;  // of a search, as are the following
+  std::string factors;
   std::string plot;
 };
 
@@ -86,10 +90,25 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
 
 inline void AddSearchOptions(CLI::App& command, TrainArguments& o) {
   AddRunOptions(command, o);
+  const auto weights =
+      command
+          .add_option("--bitw", o.weight_bits,
+                      "Search nothing: print what these widths of weights cost, a digit per layer")
+          ->type_name("DIGITS");
+  const auto activations =
+      command.add_option("--bita", o.activation_bits, "The widths of what each layer reads")
+          ->type_name("DIGITS")
+          ->needs(weights);
+  weights->needs(activations);
+  command
+      .add_option("--strength", o.strength,
+                  "How much cost counts beside the task's loss, in place of the recipe's")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1e6));
   command
       .add_option("--factors", o.factors,
                   "Products per DSP and cycle: CSV with columns kernel, weight_bits, "
-                  "activation_bits and factor (default: those of a DSP48E2)")
+                  "activation_bits, factor and, if they count, luts (default: those of a DSP48E2)")
       ->type_name("FILE.csv");
   command.add_option("--plot", o.plot, "Draw score, cost and widths over the steps")
       ->type_name("FILE.svg");
@@ -114,6 +133,9 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
   }
   if (!o.rendezvous.empty()) arguments.insert(arguments.end(), {"--rendezvous", o.rendezvous});
   if (o.is_search) arguments.push_back("--search");
+  if (o.strength) {
+    arguments.insert(arguments.end(), {"--strength", fmt::format("{}", *o.strength)});
+  }
   if (!o.factors.empty()) arguments.insert(arguments.end(), {"--factors", o.factors});
   if (!o.plot.empty()) arguments.insert(arguments.end(), {"--plot", o.plot});
   arguments.insert(arguments.end(), {"--", o.recipe});

@@ -168,6 +168,7 @@ int Main(int argc, char** argv) {
   AddTrainOptions(app, o);
   // What `lichen search` adds.
   app.add_flag("--search", o.is_search)->group("");
+  app.add_option("--strength", o.strength)->group("");
   app.add_option("--factors", o.factors)->group("");
   app.add_option("--plot", o.plot)->group("");
   app.add_flag("--json", o.json, "Print one JSON object on standard output");
