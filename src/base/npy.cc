@@ -1,7 +1,6 @@
 #include "base/npy.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -60,34 +59,25 @@ int64_t NpyArray::Count() const {
   return count;
 }
 
-Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) {
-  LICHEN_TRY(const InputFile file, InputFile::Open(path));
-  const std::string place = path.string();
-  const uint64_t file_bytes = file.size_bytes();
-  if (file_bytes > max_bytes) {
-    return Fail("{}: {} bytes are more than the {} allowed", place, file_bytes, max_bytes);
-  }
-  std::array<uint8_t, 12> start{};
-  LICHEN_TRY_VOID(file.ReadAt(0, std::span(start).first(std::min<uint64_t>(12, file_bytes))));
-  if (file_bytes < 10 || std::memcmp(start.data(), kMagic.data(), kMagic.size()) != 0) {
+Result<NpyArray> ParseNpy(std::span<const uint8_t> file, std::string_view place) {
+  if (file.size() < 12 || std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
     return Fail("{}: is not a .npy file (its first bytes are wrong)", place);
   }
   uint64_t header_at = 10;
-  uint64_t header_bytes = start[8] | uint64_t{start[9]} << 8;
-  if (start[6] >= 2) {
-    header_bytes |= uint64_t{start[10]} << 16 | uint64_t{start[11]} << 24;
+  uint64_t header_bytes = file[8] | uint64_t{file[9]} << 8;
+  if (file[6] >= 2) {
+    header_bytes |= uint64_t{file[10]} << 16 | uint64_t{file[11]} << 24;
     header_at = 12;
   }
-  if (file_bytes < header_at + header_bytes) {
-    return Fail("{}: the .npy header is truncated at byte {}", place, file_bytes);
+  if (file.size() < header_at + header_bytes) {
+    return Fail("{}: the .npy header is truncated at byte {}", place, file.size());
   }
   if (header_bytes > kMaxHeaderBytes) {
     return Fail("{}: the .npy header has {} bytes, at most {} are allowed", place, header_bytes,
                 kMaxHeaderBytes);
   }
-  std::string header(header_bytes, '\0');
-  LICHEN_TRY_VOID(
-      file.ReadAt(header_at, std::span(reinterpret_cast<uint8_t*>(header.data()), header.size())));
+  const std::string_view header(reinterpret_cast<const char*>(file.data() + header_at),
+                                header_bytes);
   if (!Field(header, "fortran_order").starts_with("False")) {
     return Fail("{}: is in Fortran order; save it with numpy.ascontiguousarray", place);
   }
@@ -109,19 +99,15 @@ Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) 
     while (!shape.empty() && (shape.front() == ',' || shape.front() == ' ')) shape.remove_prefix(1);
   }
   const std::string_view type = Field(header, "descr").substr(0, 5);
-  const uint64_t data_bytes = file_bytes - header_at - header_bytes;
-  std::vector<uint8_t> data;
-  const auto read = [&](size_t element_bytes) -> Result<void> {
-    if (data_bytes != static_cast<uint64_t>(count) * element_bytes) {
-      return Fail("{}: {} bytes of data do not fit the shape of {} elements of type {}", place,
-                  data_bytes, count, type);
-    }
-    data.resize(data_bytes);
-    return file.ReadAt(header_at + header_bytes, data);
+  const std::span<const uint8_t> data = file.subspan(header_at + header_bytes);
+  const auto check = [&](size_t element_bytes) -> Result<void> {
+    if (data.size() == static_cast<uint64_t>(count) * element_bytes) return {};
+    return Fail("{}: {} bytes of data do not fit the shape of {} elements of type {}", place,
+                data.size(), count, type);
   };
 #define LICHEN_NPY_INTEGERS(code, Type)                 \
   if (type == code) {                                   \
-    LICHEN_TRY_VOID(read(sizeof(Type)));                \
+    LICHEN_TRY_VOID(check(sizeof(Type)));               \
     array.integers = Widen<Type, int64_t>(data, count); \
     return array;                                       \
   }
@@ -136,16 +122,21 @@ Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) 
 #undef LICHEN_NPY_INTEGERS
   array.is_float = true;
   if (type == "'<f4'") {
-    LICHEN_TRY_VOID(read(4));
+    LICHEN_TRY_VOID(check(4));
     array.floats = Widen<float, float>(data, count);
     return array;
   }
   if (type == "'<f8'") {
-    LICHEN_TRY_VOID(read(8));
+    LICHEN_TRY_VOID(check(8));
     array.floats = Widen<double, float>(data, count);
     return array;
   }
   return Fail("{}: element type {} is not supported; use integers or float32", place, type);
+}
+
+Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes) {
+  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, max_bytes));
+  return ParseNpy(bytes, path.string());
 }
 
 Result<void> WriteNpy(const std::filesystem::path& path, const NpyArray& array) {

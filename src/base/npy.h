@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +22,8 @@ struct NpyArray {
   int64_t Count() const;
 };
 
+// `place` opens every error message.
+Result<NpyArray> ParseNpy(std::span<const uint8_t> file, std::string_view place);
 Result<NpyArray> ReadNpy(const std::filesystem::path& path, uint64_t max_bytes = uint64_t{1} << 32);
 
 // Integers are stored in the smallest of i1 u1 i2 u2 i4 i8 that holds [min, max] of the values.

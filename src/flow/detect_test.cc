@@ -18,7 +18,7 @@ TEST(DecodeBox, TakesTheCellOfLargestConfidence) {
   head(0, 1, 2, 4) = 5;
   head(0, 1, 2, 10) = 6;
   head(0, 0, 0, 4) = 10;  // larger than each, smaller than the sum
-  const Box box = DecodeBox(head, 7, {32, 64}, {64, 64});
+  const Box box = DecodeBox(head, {.div = 7}, {32, 64}, {64, 64});
   // sigmoid(0) = 1/2, exp(0) = 1; cells of 16 px, twice as high in the picture.
   EXPECT_DOUBLE_EQ((box.xmin + box.xmax) / 2, 2.5 * 16);
   EXPECT_DOUBLE_EQ((box.ymin + box.ymax) / 2, 1.5 * 16 * 2);

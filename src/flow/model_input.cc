@@ -67,7 +67,12 @@ Result<Tensor<T>> FromPicture(const Net& net, const Image& original, const Tenso
     const Result<Size2> size = ParseSize(text);
     if (!size) return Fail("the model's metadata input_size '{}' is no size", text);
     if (*size != Size2{original.info.height, original.info.width}) {
-      LICHEN_TRY(resized, ResizeBilinear(original, size->h, size->w));
+      const std::string_view how = Find(net.metadata, "resize");
+      if (!how.empty() && how != "bilinear" && how != "nearest") {
+        return Fail("the model's metadata resize '{}' is neither bilinear nor nearest", how);
+      }
+      LICHEN_TRY(resized,
+                 (how == "nearest" ? ResizeNearest : ResizeBilinear)(original, size->h, size->w));
       image = &resized;
     }
   }

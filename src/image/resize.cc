@@ -30,9 +30,8 @@ std::vector<Mix> Mixes(int64_t from, int64_t to) {
   return mixes;
 }
 
-}  // namespace
-
-Result<Image> ResizeBilinear(const Image& image, int64_t height, int64_t width) {
+// A black picture like `image`, but of the new size.
+Result<Image> OfSize(const Image& image, int64_t height, int64_t width) {
   LICHEN_TRY_VOID(CheckImage(image));
   ImageInfo info = image.info;
   info.height = height;
@@ -41,7 +40,27 @@ Result<Image> ResizeBilinear(const Image& image, int64_t height, int64_t width) 
   if (info.RowSamples() > kMaxSamples / height) {
     return Fail("{} is too large to be held whole; name a smaller size", Describe(info));
   }
-  Image resized = MakeImage(std::move(info));
+  return MakeImage(std::move(info));
+}
+
+}  // namespace
+
+Result<Image> ResizeNearest(const Image& image, int64_t height, int64_t width) {
+  LICHEN_TRY(Image resized, OfSize(image, height, width));
+  const auto channels = static_cast<size_t>(image.info.channels);
+  for (int64_t y = 0; y < height; ++y) {
+    const auto from = image.Row((2 * y + 1) * image.info.height / (2 * height));
+    const auto to = resized.Row(y);
+    for (int64_t x = 0; x < width; ++x) {
+      const auto at = static_cast<size_t>((2 * x + 1) * image.info.width / (2 * width));
+      std::copy_n(&from[at * channels], channels, &to[static_cast<size_t>(x) * channels]);
+    }
+  }
+  return resized;
+}
+
+Result<Image> ResizeBilinear(const Image& image, int64_t height, int64_t width) {
+  LICHEN_TRY(Image resized, OfSize(image, height, width));
   const std::vector<Mix> rows = Mixes(image.info.height, height);
   const std::vector<Mix> columns = Mixes(image.info.width, width);
   const int channels = image.info.channels;

@@ -8,7 +8,7 @@
 namespace lichen {
 namespace {
 
-constexpr std::array<ImportSource, 4> kSources = {{
+constexpr std::array<ImportSource, 6> kSources = {{
     {"xlic", "folder with ana_w.bin, ana_b.bin, syn_w.bin, syn_b.bin",
      "X-LIC's bls2017 transforms, float32", "", ImportXlic},
     {"streamlic", ".safetensors or .safetensors.xz file",
@@ -18,6 +18,11 @@ constexpr std::array<ImportSource, 4> kSources = {{
     {"ultranet-qbin", ".qbin file", "a trained UltraNet detector, 4-bit weights and activations",
      "bits=weight widths of the nine layers, e.g. 8,4,4,4,4,4,4,4,8 (default: from the values)",
      ImportUltranetQbin},
+    {"sjtu-bypass", ".npz file", "SJTU_microe's trained UltraNet_Bypass, quantised to 4 bits", "",
+     ImportSjtuBypass},
+    {"skynet-skrskr", "folder with SkyNet.wt and SkyNet.bm",
+     "SkrSkr's trained SkyNet detector, 6-bit weights and 8-bit activations", "",
+     ImportSkynetSkrskr},
 }};
 
 std::string KnownSources() {

@@ -6,6 +6,7 @@
 
 #include "base/tensor.h"
 #include "net/graph_builder.h"
+#include "net/import/detector.h"
 #include "net/import/safetensors.h"
 #include "net/import/sources.h"
 #include "net/import/weights.h"
@@ -164,10 +165,7 @@ class Importer {
       return Fail("its input is {}x{}, but {}x{} is there", wanted.h, wanted.w, size_.h, size_.w);
     }
     size_ = wanted;
-    TensorInfo output = builder_.tensor(at);
-    output.name = fmt::format("pool{}", index - 1);
-    return builder_.Add(OpKind::kMaxPool, {at}, std::move(output),
-                        {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2});
+    return AddPool2x2(builder_, at, fmt::format("pool{}", index - 1));
   }
 
   // Layer 3 reordered by 2x2, times bypass_ratio, in front of `at`. The ratio is rounded to a

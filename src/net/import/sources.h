@@ -19,4 +19,10 @@ Result<Model> ImportMixq(const std::filesystem::path& path, const ImportOptions&
 // UltraNet's .qbin (3-16-32-64-64-64-64-64-64-36) -> IntNet `main`.
 Result<Model> ImportUltranetQbin(const std::filesystem::path& path, const ImportOptions& options);
 
+// An .npz file with the float UltraNet_Bypass of SJTU_microe, quantised by their rule -> IntNet `main`.
+Result<Model> ImportSjtuBypass(const std::filesystem::path& path, const ImportOptions& options);
+
+// A folder with SkyNet.wt and SkyNet.bm of SkrSkr (6-bit weights, 8-bit activations) -> IntNet `main`.
+Result<Model> ImportSkynetSkrskr(const std::filesystem::path& path, const ImportOptions& options);
+
 }  // namespace lichen

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "net/graph_builder.h"
+#include "net/import/detector.h"
 #include "net/import/sources.h"
 #include "net/import/weights.h"
 #include "net/proof.h"
@@ -62,24 +63,20 @@ class Importer {
     int last_bits = 0;
     for (size_t i = 0; i < kLayers; ++i) {
       LICHEN_TRY(at, AddLayer(i, at, last_bits));
-      if (i < kPools) at = AddPool(i, at);
+      if (i < kPools) at = AddPool2x2(builder_, at, fmt::format("pool_{}", i));
     }
     builder_.Output(at);
     const int64_t div = ((int64_t{1} << (last_bits - 1)) - 1) * kActivationMax;
     builder_.tensor(at).scale = {1.0 / static_cast<double>(div)};
     IntNet net;
     net.graphs.push_back(std::move(builder_).Build());
-    net.metadata = {
-        {"source", "ultranet-qbin"},
-        {"model", "ultranet"},
-        {"task", "detect"},
-        {"colour", "bgr"},
-        {"input_size", "160x320"},
-        {"div", fmt::format("{}", div)},
-        {"head",
-         "channel = anchor*6 + field; 6 anchors; fields x y w h conf cls; cell = argmax of "
-         "the sum over anchors of conf; xy = mean of sigmoid(v), wh = mean of exp(v); "
-         "centre = (xy + cell)*16 px, size = wh*20 px of the 160x320 input"}};
+    net.metadata = {{"source", "ultranet-qbin"},
+                    {"model", "ultranet"},
+                    {"task", "detect"},
+                    {"colour", "bgr"},
+                    {"input_size", "160x320"},
+                    {"div", fmt::format("{}", div)},
+                    {"head", kUltranetHead.data()}};
     return net;
   }
 
@@ -127,30 +124,17 @@ class Importer {
       p.requant.post_shift = static_cast<uint8_t>(bits - 1 + input_bits + 8);
     }
     p.requant.bias = TakeInt32(out);
-    const int32_t pad = kernel / 2;
-    const Geometry g{.kernel_h = kernel,
-                     .kernel_w = kernel,
-                     .pad_top = pad,
-                     .pad_bottom = pad,
-                     .pad_left = pad,
-                     .pad_right = pad};
     TensorInfo output = {.name = fmt::format("conv_{}", layer), .channels = out};
     if (!is_last) {
       output.range = {0, kActivationMax};
       output.scale = {1.0 / kActivationMax};
     }
-    const TensorId id = builder_.Add(OpKind::kConv2d, {at}, std::move(output), g, std::move(p));
+    const TensorId id =
+        builder_.Add(OpKind::kConv2d, {at}, std::move(output), SameConv(kernel), std::move(p));
     if (is_last) {
       builder_.tensor(id).range = PlainSumRange(builder_.graph(), builder_.graph().nodes.back());
     }
     return id;
-  }
-
-  TensorId AddPool(size_t layer, TensorId at) {
-    TensorInfo output = builder_.tensor(at);
-    output.name = fmt::format("pool_{}", layer);
-    return builder_.Add(OpKind::kMaxPool, {at}, std::move(output),
-                        {.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2});
   }
 
   std::vector<uint8_t> bytes_;
