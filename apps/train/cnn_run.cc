@@ -8,6 +8,7 @@
 #include "apps/train/search_report.h"
 #include "base/files.h"
 #include "train/cnn/cnn_trainer.h"
+#include "train/cnn/scene_folder.h"
 
 namespace lichen {
 namespace {
@@ -87,6 +88,30 @@ Result<void> RefuseCodecOptions(const TrainArguments& o) {
   return {};
 }
 
+// --write-scenes: the recipe's made-up pictures, and no training.
+Result<void> RunScenes(const TrainArguments& o, const CnnRecipe& recipe,
+                       const ProgramOptions& program) {
+  const Threads threads(program.threads);
+  const int64_t count = o.scene_count > 0 ? o.scene_count : recipe.data.test_scenes;
+  const Split split = o.are_training_scenes ? Split::kTraining : Split::kTest;
+  {
+    ProgressLine progress("reading photographs");
+    LICHEN_TRY(const SceneSet scenes, InPlace(o.recipe, OpenScenes(recipe, threads)));
+    progress.Stage("writing scenes");
+    LICHEN_TRY_VOID(WriteScenes(scenes, split, count, o.scene_folder, threads,
+                                [&](int64_t done) { progress.Update(done, count); }));
+  }
+  const char* kind = o.are_training_scenes ? "training" : "test";
+  if (program.json) {
+    const nlohmann::ordered_json object = {
+        {"folder", o.scene_folder}, {"split", kind}, {"scenes", count}};
+    fmt::print("{}\n", object.dump(2));
+  } else {
+    fmt::print("{}: {} {} scenes, images/ and labels.csv\n", o.scene_folder, count, kind);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
@@ -96,6 +121,10 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
                                                         .weight_bits = o.weight_bits,
                                                         .activation_bits = o.activation_bits,
                                                         .is_search = o.is_search}));
+  if (!o.scene_folder.empty()) {
+    LICHEN_TRY_VOID(RunScenes(o, recipe, program));
+    return false;
+  }
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
   if (o.strength) recipe.search.strength = *o.strength;
   HardwareModel hardware;

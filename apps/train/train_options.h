@@ -26,6 +26,9 @@ struct TrainArguments {
   std::string evaluated_folder;
   std::string weight_bits;
   std::string activation_bits;
+  std::string scene_folder;
+  int64_t scene_count = 0;  // 0: as many as the recipe tests on
+  bool are_training_scenes = false;
   bool is_search = false;
   std::optional<double> strength;  // of a search, as are the following
   std::string factors;
@@ -68,6 +71,22 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       .add_option("--bita", o.activation_bits,
                   "Bits of what each layer reads, in the same way (not for codecs)")
       ->type_name("DIGITS");
+  const auto scenes =
+      command
+          .add_option("--write-scenes", o.scene_folder,
+                      "Train nothing: write a detection recipe's made-up test scenes as pictures "
+                      "with labels.csv")
+          ->type_name("DIR");
+  command
+      .add_option("--scene-count", o.scene_count,
+                  "Write this many (default: as many as the recipe tests on)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100000))
+      ->needs(scenes);
+  command
+      .add_flag("--training-scenes", o.are_training_scenes,
+                "Write scenes of training, not of the test")
+      ->needs(scenes);
   command.add_option("--stage", o.stage, "Run this stage of the recipe alone")->type_name("NAME");
   const auto processes =
       command
@@ -132,6 +151,13 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
                                        std::to_string(o.rank)});
   }
   if (!o.rendezvous.empty()) arguments.insert(arguments.end(), {"--rendezvous", o.rendezvous});
+  if (!o.scene_folder.empty()) {
+    arguments.insert(arguments.end(), {"--write-scenes", o.scene_folder});
+  }
+  if (o.scene_count != 0) {
+    arguments.insert(arguments.end(), {"--scene-count", std::to_string(o.scene_count)});
+  }
+  if (o.are_training_scenes) arguments.push_back("--training-scenes");
   if (o.is_search) arguments.push_back("--search");
   if (o.strength) {
     arguments.insert(arguments.end(), {"--strength", fmt::format("{}", *o.strength)});

@@ -194,6 +194,9 @@ int Main(int argc, char** argv) {
   if (!o.weight_bits.empty() || !o.activation_bits.empty()) {
     return Report({Error::Kind::kUsage, "--bitw and --bita are not for codecs"});
   }
+  if (!o.scene_folder.empty()) {
+    return Report({Error::Kind::kUsage, "--write-scenes is not for codecs"});
+  }
   if (!o.evaluated_folder.empty()) {
     const Result<void> evaluated = Evaluate(o);
     return evaluated ? kDone : Report(evaluated.error());

@@ -4,7 +4,7 @@
 #include "image/reader.h"
 #include "image/resize.h"
 #include "train/cnn/cnn_task.h"
-#include "train/cnn/scenes.h"
+#include "train/cnn/scene_folder.h"
 #include "train/random.h"
 
 namespace lichen {
@@ -233,11 +233,7 @@ Result<std::unique_ptr<Pictures>> OpenPictures(const CnnRecipe& recipe, const Th
     }
     return std::make_unique<Labelled>(boxes, data.folder.filename().string());
   }
-  LICHEN_TRY(const std::vector<LabelledBox> labels, ReadBoxesCsv(data.boxes, {}));
-  std::vector<Box> boxes;
-  for (const LabelledBox& label : labels) boxes.push_back(label.box);
-  LICHEN_TRY(SceneSet scenes, SceneSet::Open(data.folder, std::move(boxes),
-                                             static_cast<uint64_t>(recipe.training.seed), threads));
+  LICHEN_TRY(SceneSet scenes, OpenScenes(recipe, threads));
   return std::make_unique<MadeUp>(std::move(scenes), data);
 }
 
