@@ -46,12 +46,19 @@ nlohmann::ordered_json ToJson(const TrainingRun& run) {
   }
   if (run.points.empty()) return json;
   const TrainingPoint& last = run.points.back();
-  json["last"] = {{"step", last.step},
-                  {"loss", Finite(last.loss)},
-                  {"bpp", Finite(last.bpp)},
-                  {"psnr", Finite(last.psnr_db)},
-                  {"learning_rate", Finite(last.learning_rate)},
-                  {"seconds", Finite(last.seconds)}};
+  json["last"] = {{"step", last.step}, {"loss", Finite(last.loss)}};
+  if (run.score_name.empty()) {
+    json["last"]["bpp"] = Finite(last.bpp);
+    json["last"]["psnr"] = Finite(last.psnr_db);
+  } else {
+    json["last"][run.score_name] = Finite(last.score);
+  }
+  json["last"]["learning_rate"] = Finite(last.learning_rate);
+  json["last"]["seconds"] = Finite(last.seconds);
+  if (std::isfinite(run.test_score)) {
+    json["test"] = {
+        {"step", run.test_step}, {run.score_name, run.test_score}, {"pictures", run.test_pictures}};
+  }
   return json;
 }
 

@@ -21,6 +21,8 @@ void FuzzImage(std::span<const uint8_t> bytes);
 // A .safetensors file, plain or xz, also through the importers that read one.
 void FuzzSafetensors(std::span<const uint8_t> bytes);
 void FuzzNpy(std::span<const uint8_t> bytes);
+// An .npz archive, also through the importer that reads one.
+void FuzzNpz(std::span<const uint8_t> bytes);
 // Bytes 0 to 3 choose tables and symbol count, the rest is a segment.
 void FuzzRans(std::span<const uint8_t> bytes);
 // Bytes 0 and 1 choose a small job of the original fusion machine, the rest is an instruction stream.
@@ -39,6 +41,7 @@ inline constexpr FuzzTarget kFuzzTargets[] = {
     {"image_fuzz", FuzzImage},
     {"safetensors_fuzz", FuzzSafetensors},
     {"npy_fuzz", FuzzNpy},
+    {"npz_fuzz", FuzzNpz},
     {"rans_fuzz", FuzzRans},
     {"operators_fuzz", FuzzOperators},
     {"fusion_stream_fuzz", FuzzFusionStream},

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/files.h"
 #include "net/importer.h"
 #include "report/table.h"
@@ -26,12 +28,72 @@ TEST(DecodeBox, TakesTheCellOfLargestConfidence) {
   EXPECT_DOUBLE_EQ(box.ymax - box.ymin, 40);
 }
 
+TEST(DecodeBox, TakesTheAnchorOfLargestConfidence) {
+  const DetectionHead kHead = {.div = 2, .anchors = {{10, 20}, {30, 40}}};
+  Tensor<int32_t> head({1, 2, 4, 10});
+  head(0, 0, 1, 4) = 8;
+  head(0, 1, 3, 9) = 9;
+  head(0, 1, 3, 4) = 7;  // of the other anchor, in the same cell
+  const Box box = DecodeBox(head, kHead, {16, 32}, {32, 32});
+  // sigmoid(0) = 1/2, exp(0) = 1; cells of 8 px, twice as high in the picture.
+  EXPECT_DOUBLE_EQ((box.xmin + box.xmax) / 2, 3.5 * 8);
+  EXPECT_DOUBLE_EQ((box.ymin + box.ymax) / 2, 1.5 * 8 * 2);
+  EXPECT_DOUBLE_EQ(box.xmax - box.xmin, 30);
+  EXPECT_DOUBLE_EQ(box.ymax - box.ymin, 40 * 2);
+  head(0, 1, 3, 7) = 2;  // v = 1
+  EXPECT_NEAR(DecodeBox(head, kHead, {16, 32}, {32, 32}).xmax - box.xmin, 15 + 15 * std::exp(1.0),
+              1e-9);
+}
+
 TEST(EvaluateDetection, RefusesAModelThatDetectsNothing) {
   IntNet net;
   net.metadata["task"] = "codec";
   const auto score = EvaluateDetection(net, ".", "labels.csv", Threads(1), {});
   ASSERT_FALSE(score);
   EXPECT_NE(score.error().message.find("no detection model"), std::string::npos);
+}
+
+TEST(EvaluateDetection, RefusesAHeadThatDoesNotFitItsAnchors) {
+  IntNet net;
+  net.graphs.push_back({.name = "main",
+                        .tensors = {{.name = "x", .channels = 10, .range = {0, 255}}},
+                        .inputs = {{0}},
+                        .outputs = {{0}}});
+  net.metadata = {{"task", "detect"}, {"div", "1"}};
+  const auto error = [&](const char* anchors) {
+    net.metadata["anchors"] = anchors;
+    return EvaluateDetection(net, ".", "absent.csv", Threads(1), {}).error().message;
+  };
+  EXPECT_NE(error("").find("10 channels, not 6"), std::string::npos);
+  EXPECT_NE(error("1x2").find("10 channels, not 5 for each anchor"), std::string::npos);
+  EXPECT_NE(error("1x2,3").find("metadata anchors: '3' is no WxH"), std::string::npos);
+  EXPECT_NE(error("1x2,3x-1").find("'3x-1' is not positive"), std::string::npos);
+  EXPECT_NE(error("1x2,3x4").find("absent.csv"), std::string::npos);
+}
+
+// The mean IoU that a network which others trained reaches on the real pictures.
+void ExpectMeanIou(const char* source, const std::string& path, double least, double expected) {
+  const fs::path weights = kShared / "weights/ultranet" / path;
+  const fs::path folder = kShared / "data/dacsdc";
+  if (!fs::exists(weights) || !fs::exists(folder)) {
+    GTEST_SKIP() << "needs ../shared/weights/ultranet and ../shared/data/dacsdc, which are absent";
+  }
+  const auto model = Import(source, weights);
+  ASSERT_TRUE(model) << model.error().message;
+  const auto score = EvaluateDetection(std::get<IntNet>(*model), folder / "images",
+                                       folder / "labels.csv", Threads(2), {});
+  ASSERT_TRUE(score) << score.error().message;
+  EXPECT_EQ(score->detections.size(), 80u);
+  EXPECT_GE(score->mean_iou, least);
+  EXPECT_NEAR(score->mean_iou, expected, 0.002);
+}
+
+TEST(EvaluateDetection, UltranetBypassReachesItsScore) {
+  ExpectMeanIou("sjtu-bypass", "sjtu_bypass/ultranet_bypass_float.npz", 0.65, 0.6989);
+}
+
+TEST(EvaluateDetection, SkynetReachesItsScore) {
+  ExpectMeanIou("skynet-skrskr", "skynet_w6a8", 0.70, 0.7383);
 }
 
 // Every box of the reference, and with it the mean IoU.

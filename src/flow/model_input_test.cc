@@ -56,6 +56,14 @@ TEST(PictureInput, ResizesToTheStatedSize) {
   const auto input = PictureInput(net, Ramp(8, 12, 3));
   ASSERT_TRUE(input);
   EXPECT_EQ(input->shape(), (Shape{1, 4, 6, 3}));
+  const Image ramp = Ramp(8, 12, 3);
+  EXPECT_EQ((*input)(0, 1, 2, 0),
+            (ramp.At(2, 4, 0) + ramp.At(2, 5, 0) + ramp.At(3, 4, 0) + ramp.At(3, 5, 0)) / 4);
+  net.metadata["resize"] = "nearest";
+  EXPECT_EQ((*PictureInput(net, ramp))(0, 1, 2, 0), ramp.At(3, 5, 0));
+  net.metadata["resize"] = "cubic";
+  EXPECT_FALSE(PictureInput(net, ramp));
+  net.metadata.erase("resize");
   net.metadata["input_size"] = "big";
   EXPECT_FALSE(PictureInput(net, Ramp(8, 12, 3)));
 }

@@ -32,6 +32,18 @@ TEST(ResizeBilinear, KeepsAPictureOfTheSameSize) {
   EXPECT_FALSE(ResizeBilinear(image, 0, 13).has_value());
 }
 
+TEST(ResizeNearest, TakesTheSampleUnderThePixelsCentre) {
+  EXPECT_THAT(ResizeNearest(GreyRow({0, 1, 2, 3, 4, 5}), 1, 3)->samples, ElementsAre(1, 3, 5));
+  // Centres at 1.125, 3.375, 5.625 and 7.875.
+  EXPECT_THAT(ResizeNearest(GreyRow({0, 1, 2, 3, 4, 5, 6, 7, 8}), 1, 4)->samples,
+              ElementsAre(1, 3, 5, 7));
+  EXPECT_THAT(ResizeNearest(GreyRow({7, 9}), 2, 4)->samples, ElementsAre(7, 7, 9, 9, 7, 7, 9, 9));
+  const Image image = RandomPicture({.height = 9, .width = 13, .channels = 4, .bit_depth = 16}, 1);
+  EXPECT_EQ(ResizeNearest(image, 9, 13)->samples, image.samples);
+  EXPECT_EQ(ResizeNearest(image, 3, 13)->At(1, 5, 2), image.At(4, 5, 2));
+  EXPECT_FALSE(ResizeNearest(image, 9, 0).has_value());
+}
+
 TEST(ResizeBilinear, GivesTheInputOfTheGoldenNetwork) {
   const auto jpeg_folder = SharedFolder() / "data/dacsdc/images";
   const auto golden_folder = SharedFolder() / "golden/ultranet";

@@ -201,5 +201,75 @@ TEST(UltranetImport, NamesFoundAndExpectedSize) {
   EXPECT_THAT(model.error().message, HasSubstr("has 5 bytes, expected 213696"));
 }
 
+TEST(SjtuBypassImport, FoldsToTheIntegersOfItsAuthors) {
+  const auto path = SharedPath("weights/ultranet/sjtu_bypass/ultranet_bypass_float.npz");
+  LICHEN_SKIP_WITHOUT(path);
+  const auto model = Import("sjtu-bypass", path);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  const IntGraph& graph = std::get<IntNet>(*model).graphs[0];
+  // The first channels of conv_0 and conv_1 in their hls/param.h, which were folded in single precision.
+  const auto expect = [&](const char* name, std::vector<int64_t> multipliers,
+                          std::vector<int64_t> biases) {
+    const IntNode& node = *NodeOf(graph, name);
+    for (size_t c = 0; c < multipliers.size(); ++c) {
+      EXPECT_NEAR(node.params.requant.multiplier[c], multipliers[c], 1) << name << " " << c;
+      EXPECT_NEAR(node.params.requant.bias[c], biases[c], 150) << name << " " << c;
+    }
+  };
+  expect("conv_0", {0x459, 0x1187, 0x3d7, 0xd8d, 0x808, 0x11e9, 0x1d7a, 0x862},
+         {0x5e5b3a, 0x1ac784, 0xa4ef9d, 0xb1dea, 0x2bc5a, 0x573744, 0x23c405, -0x20109});
+  expect("conv_1", {0x511, 0x656, 0x694, 0x78c, 0x6ce, 0x503, 0x63f, 0x651},
+         {0x801fc, -0x212132, -0x18f0b6, -0xd3f61, 0x3167c, -0x16de26, 0x3036e, 0x10226d});
+  const IntNode& first = *NodeOf(graph, "conv_0");
+  // Tap by tap, red last: 0xeee 0xdcd ... of channel 0.
+  EXPECT_EQ(std::vector<int16_t>(first.params.weights.begin(), first.params.weights.begin() + 6),
+            (std::vector<int16_t>{-2, -2, -2, -3, -4, -3}));
+  EXPECT_EQ(first.params.requant.post_shift, 19);
+  EXPECT_EQ(NodeOf(graph, "conv_7")->params.requant.post_shift, 15);
+  EXPECT_EQ(graph.tensor(NodeOf(graph, "conv_7")->inputs[0]).channels, 320);
+}
+
+TEST(SjtuBypassImport, NamesTheArrayThatIsBad) {
+  const auto path = std::filesystem::temp_directory_path() / "lichen_net_test_empty.npz";
+  // A .zip archive without members.
+  ASSERT_TRUE(WriteFile(path, std::string_view("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22)));
+  const auto model = Import("sjtu-bypass", path);
+  std::filesystem::remove(path);
+  ASSERT_FALSE(model.has_value());
+  EXPECT_THAT(model.error().message, HasSubstr("empty.npz: conv_0: array arr_0 is missing"));
+}
+
+TEST(SkynetImport, RefusesFilesOfAnotherSizeAndWideWeights) {
+  const auto folder = std::filesystem::temp_directory_path() / "lichen_net_test_skynet";
+  const auto error = [&](size_t weight_bytes, char weight, size_t bias_bytes) {
+    EXPECT_TRUE(
+        WriteFile(folder / "SkyNet.wt", std::string_view(std::string(weight_bytes, weight))));
+    EXPECT_TRUE(WriteFile(folder / "SkyNet.bm", std::string_view(std::string(bias_bytes, '\0'))));
+    const auto model = Import("skynet-skrskr", folder);
+    return model ? "" : model.error().message;
+  };
+  EXPECT_THAT(error(5, 0, 13696), HasSubstr("SkyNet.wt: has 5 bytes, expected 441344"));
+  EXPECT_THAT(error(441344, 0, 13697), HasSubstr("SkyNet.bm: has 13697 bytes, expected 13696"));
+  EXPECT_THAT(error(441344, 32, 13696), HasSubstr("conv1: weight 32 has more than 6 bits"));
+  EXPECT_EQ(error(441344, -32, 13696), "");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(SkynetImport, HasTheSizesOfItsGrid) {
+  const auto path = SharedPath("weights/ultranet/skynet_w6a8");
+  LICHEN_SKIP_WITHOUT(path);
+  const auto model = Import("skynet-skrskr", path);
+  ASSERT_TRUE(model.has_value()) << model.error().message;
+  const IntGraph& graph = std::get<IntNet>(*model).graphs[0];
+  const auto sizes = InferSizes(graph, {{160, 320}});
+  ASSERT_TRUE(sizes.has_value());
+  EXPECT_EQ(SizeOf(graph, *sizes, "conv13"), (Size2{20, 40}));
+  EXPECT_EQ(graph.tensor(NodeOf(graph, "conv11")->inputs[0]).channels, 1280);
+  // The picture's 128 is 0, so the first layer's bias takes it along: 730 + 128 * 47, times 2055, less a half.
+  EXPECT_EQ(NodeOf(graph, "conv1")->params.requant.bias[0], (730 + 128 * 47) * 2055 - 65536);
+  EXPECT_THAT(NodeOf(graph, "conv13")->params.requant.multiplier,
+              ::testing::ElementsAre(52, 48, 28, 30, 124, 47, 52, 23, 23, 125));
+}
+
 }  // namespace
 }  // namespace lichen

@@ -164,16 +164,37 @@ std::string Markdown(const Table& table) {
 
 // The run at about a dozen steps, first and last among them.
 Table Progress(const TrainingRun& run) {
-  Table table{.header = {"step", "stage", "loss", "bpp", "PSNR dB", "learning rate"}, .rows = {}};
+  const bool is_codec = run.score_name.empty();
+  Table table{.header = {"step", "stage", "loss"}, .rows = {}};
+  if (is_codec) {
+    table.header.insert(table.header.end(), {"bpp", "PSNR dB"});
+  } else {
+    table.header.push_back(run.score_name);
+  }
+  table.header.push_back("learning rate");
   const size_t count = run.points.size(), rows = std::min(count, kMarkdownRows);
   for (size_t i = 0; i < rows; ++i) {
     const TrainingPoint& p = run.points[rows == 1 ? 0 : i * (count - 1) / (rows - 1)];
-    table.rows.push_back(
-        {fmt::format("{}", p.step), p.stage, Number(p.loss, 4), Number(p.bpp, 4),
-         Number(p.psnr_db, 3),
-         std::isfinite(p.learning_rate) ? fmt::format("{:.3g}", p.learning_rate) : "-"});
+    std::vector<std::string> row = {fmt::format("{}", p.step), p.stage, Number(p.loss, 4)};
+    if (is_codec) {
+      row.insert(row.end(), {Number(p.bpp, 4), Number(p.psnr_db, 3)});
+    } else {
+      row.push_back(Number(p.score, 4));
+    }
+    row.push_back(std::isfinite(p.learning_rate) ? fmt::format("{:.3g}", p.learning_rate) : "-");
+    table.rows.push_back(std::move(row));
   }
   return table;
+}
+
+// "accuracy", "iou" or both: what the runs' scores are.
+std::string ScoreNames(const std::vector<TrainingRun>& runs) {
+  std::vector<std::string> names;
+  for (const TrainingRun& run : runs) {
+    if (run.score_name.empty() || std::ranges::find(names, run.score_name) != names.end()) continue;
+    names.push_back(run.score_name);
+  }
+  return Join(names);
 }
 
 std::vector<std::string> Lines(const std::string& text) {
@@ -194,10 +215,10 @@ Table FirstSkipped(const std::vector<TrainingRun>& runs) {
 
 std::vector<Plot> TrainingPlots(const std::vector<TrainingRun>& runs) {
   const std::vector<std::string> names = ShortNames(runs);
-  const auto plot = [&](const char* title, const char* y_label, bool has_log_y) {
+  const auto plot = [&](const char* title, std::string y_label, bool has_log_y) {
     return Plot{.title = title,
                 .x_label = "step",
-                .y_label = y_label,
+                .y_label = std::move(y_label),
                 .series = {},
                 .marks = Marks(runs, names),
                 .has_log_y = has_log_y,
@@ -205,17 +226,36 @@ std::vector<Plot> TrainingPlots(const std::vector<TrainingRun>& runs) {
   };
   Plot loss = plot("Loss", "loss", true), bpp = plot("Rate", "bit per pixel", false);
   Plot psnr = plot("Distortion", "PSNR in dB", false);
+  Plot score = plot("Score", ScoreNames(runs), false), cost = plot("Cost", "cost", false);
   Plot learning = plot("Learning rate", "learning rate", true);
   for (size_t i = 0; i < runs.size(); ++i) {
+    const TrainingRun& run = runs[i];
     const std::string prefix = runs.size() == 1 ? "" : names[i] + ", ";
-    loss.series.push_back(SeriesOf(runs[i], names[i], [](const auto& p) { return p.loss; }));
+    loss.series.push_back(SeriesOf(run, names[i], [](const auto& p) { return p.loss; }));
     learning.series.push_back(
-        SeriesOf(runs[i], names[i], [](const auto& p) { return p.learning_rate; }));
-    AppendRates(runs[i], prefix, &TrainingPoint::Rate::bpp, &TrainingPoint::bpp, bpp.series);
-    AppendRates(runs[i], prefix, &TrainingPoint::Rate::psnr_db, &TrainingPoint::psnr_db,
-                psnr.series);
+        SeriesOf(run, names[i], [](const auto& p) { return p.learning_rate; }));
+    if (run.score_name.empty()) {
+      AppendRates(run, prefix, &TrainingPoint::Rate::bpp, &TrainingPoint::bpp, bpp.series);
+      AppendRates(run, prefix, &TrainingPoint::Rate::psnr_db, &TrainingPoint::psnr_db, psnr.series);
+      continue;
+    }
+    score.series.push_back(
+        SeriesOf(run, prefix + "training", [](const auto& p) { return p.score; }));
+    if (std::isfinite(run.test_score)) {
+      score.series.push_back({.name = prefix + "test",
+                              .points = {{static_cast<double>(run.test_step), run.test_score}},
+                              .style = PlotSeries::Style::kLineAndMarkers});
+    }
+    if (std::ranges::any_of(run.points, [](const auto& p) { return std::isfinite(p.cost); })) {
+      cost.series.push_back(SeriesOf(run, names[i], [](const auto& p) { return p.cost; }));
+    }
   }
-  return {std::move(loss), std::move(bpp), std::move(psnr), std::move(learning)};
+  std::vector<Plot> plots = {std::move(loss)};
+  for (Plot* one : {&bpp, &psnr, &score, &cost}) {
+    if (!one->series.empty()) plots.push_back(std::move(*one));
+  }
+  plots.push_back(std::move(learning));
+  return plots;
 }
 
 Table TrainingSummary(const std::vector<TrainingRun>& runs) {
@@ -235,8 +275,8 @@ Table TrainingSummary(const std::vector<TrainingRun>& runs) {
       return run.points.empty() ? std::string() : Number(run.points.back().*field, digits);
     };
   };
-  for (const char* key :
-       {"model", "training.lambdas", "training.batch", "data.crop_px", "training.seed"}) {
+  for (const char* key : {"model", "network.bitw", "network.bita", "training.lambdas",
+                          "training.batch", "data.crop_px", "training.seed"}) {
     row(key, [key](const TrainingRun& run) { return run.RecipeValue(key); });
   }
   row("device", [](const TrainingRun& run) { return run.device; });
@@ -251,8 +291,20 @@ Table TrainingSummary(const std::vector<TrainingRun>& runs) {
   row("checkpoints", [](const TrainingRun& run) { return fmt::format("{}", run.checkpoints); });
   row("resumed", [](const TrainingRun& run) { return fmt::format("{}", run.resumes); });
   row("last loss", last(&TrainingPoint::loss, 4));
-  row("last bit per pixel", last(&TrainingPoint::bpp, 4));
-  row("last PSNR dB", last(&TrainingPoint::psnr_db, 3));
+  const auto figure = [](bool is_codec, double TrainingPoint::*field, int digits) {
+    return [is_codec, field, digits](const TrainingRun& run) {
+      if (run.points.empty() || run.score_name.empty() != is_codec) return std::string();
+      return Number(run.points.back().*field, digits);
+    };
+  };
+  row("last bit per pixel", figure(true, &TrainingPoint::bpp, 4));
+  row("last PSNR dB", figure(true, &TrainingPoint::psnr_db, 3));
+  row("score", [](const TrainingRun& run) { return run.score_name; });
+  row("last score of training", figure(false, &TrainingPoint::score, 4));
+  row("score of the test", [](const TrainingRun& run) {
+    if (run.score_name.empty() || !std::isfinite(run.test_score)) return std::string();
+    return fmt::format("{:.4f} on {} pictures", run.test_score, run.test_pictures);
+  });
   row("notes", [](const TrainingRun& run) { return Join(run.notes); });
   return table;
 }

@@ -13,7 +13,8 @@
 
 namespace lichen {
 
-// Loss, bit per pixel and PSNR by rate, learning rate. Vertical lines mark where stages begin.
+// Loss; of codecs bit per pixel and PSNR by rate, of other networks the score with its tests, of searches the
+// cost; learning rate. Vertical lines mark where stages begin.
 std::vector<Plot> TrainingPlots(const std::vector<TrainingRun>& runs);
 
 // A row per fact, a column per run: recipe, steps, time, pictures, last figures, notes.

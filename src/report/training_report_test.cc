@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "base/files.h"
@@ -90,6 +91,31 @@ TEST(TrainingRun, DeepNestingIsRefused) {
   EXPECT_FALSE(run.has_value());
 }
 
+// A log of a search for the widths of a classifier.
+std::string SearchLog() {
+  return R"({"event":"start","step":0,"device":"cpu","data":"MNIST","pictures":60000,"recipe":{"model":"lenet5","network":{"bitw":"84448"},"training":{"steps":20}}}
+{"step":10,"loss":1.5,"accuracy":0.5,"learning_rate":0.003,"pictures_per_second":600,"seconds":10,"cost":480}
+{"event":"test","step":10,"accuracy":0.55,"pictures":100}
+{"step":20,"loss":0.2,"accuracy":0.75,"learning_rate":0.001,"pictures_per_second":600,"seconds":20,"cost":240}
+{"event":"test","step":20,"accuracy":0.8125,"pictures":10000}
+{"event":"end","step":20}
+)";
+}
+
+TEST(TrainingRun, ReadsScoresAndTheLastTest) {
+  const auto run = ParseTrainingRun(SearchLog(), "x");
+  ASSERT_TRUE(run.has_value()) << run.error().message;
+  EXPECT_EQ(run->score_name, "accuracy");
+  EXPECT_EQ(run->points[1].score, 0.75);
+  EXPECT_EQ(run->points[1].cost, 240);
+  EXPECT_EQ(run->test_score, 0.8125);
+  EXPECT_EQ(run->test_step, 20);
+  EXPECT_EQ(run->test_pictures, 10000);
+  EXPECT_FALSE(ParseTrainingRun("{\"event\":\"test\",\"step\":1,\"iou\":\"good\"}\n{}\n", "x"));
+  const auto codec = ParseTrainingRun(Log(), "x");
+  EXPECT_TRUE(codec->score_name.empty() && std::isnan(codec->test_score));
+}
+
 std::vector<TrainingRun> Runs(int count) {
   std::vector<TrainingRun> runs;
   for (int i = 0; i < count; ++i) {
@@ -111,6 +137,30 @@ TEST(TrainingReport, PlotsEveryRateAndMarksStages) {
   EXPECT_EQ(plots[0].marks[1].label, "hard");
   EXPECT_EQ(plots[0].marks[1].x, 10);
   EXPECT_EQ(TrainingPlots(Runs(2))[1].series.size(), 4u);
+}
+
+TEST(TrainingReport, ShowsScoresInPlaceOfRates) {
+  std::vector<TrainingRun> runs = {*ParseTrainingRun(SearchLog(), "digits/log.jsonl")};
+  auto plots = TrainingPlots(runs);
+  ASSERT_EQ(plots.size(), 4u);  // loss, score, cost, learning rate
+  EXPECT_EQ(plots[1].y_label, "accuracy");
+  ASSERT_EQ(plots[1].series.size(), 2u);
+  EXPECT_EQ(plots[1].series[0].points,
+            (std::vector<std::pair<double, double>>{{10, 0.5}, {20, 0.75}}));
+  EXPECT_EQ(plots[1].series[1].points, (std::vector<std::pair<double, double>>{{20, 0.8125}}));
+  EXPECT_EQ(plots[2].series[0].points.back().second, 240);
+  for (const std::string& page : {TrainingSvg(runs), TrainingHtml(runs), TrainingMarkdown(runs)}) {
+    EXPECT_THAT(page, HasSubstr("0.8125 on 10000 pictures"));
+    EXPECT_THAT(page, HasSubstr("84448"));
+    EXPECT_THAT(page, ::testing::Not(HasSubstr("PSNR")));
+  }
+  EXPECT_THAT(TrainingMarkdown(runs), HasSubstr("| 20 |  | 0.2000 | 0.7500 | 0.001 |"));
+  // Beside a codec, each has its own.
+  runs.push_back(Runs(1)[0]);
+  plots = TrainingPlots(runs);
+  ASSERT_EQ(plots.size(), 6u);
+  EXPECT_EQ(plots[1].series.size(), 2u);  // two rates, and nothing of the classifier
+  EXPECT_EQ(plots[3].series.size(), 2u);
 }
 
 TEST(TrainingReport, IsOneFileWithPlotsAndTables) {

@@ -38,6 +38,14 @@ Result<void> ReadText(const Json& json, const char* key, std::string& value) {
   return {};
 }
 
+// A count, where the key is there and holds one.
+Result<void> ReadCount(const Json& json, const char* key, int64_t& value) {
+  double number = static_cast<double>(value);
+  LICHEN_TRY_VOID(ReadNumber(json, key, number));
+  if (number >= 0 && number <= static_cast<double>(kMaxStep)) value = static_cast<int64_t>(number);
+  return {};
+}
+
 Result<int64_t> ReadStep(const Json& json) {
   const Json* found = Get(json, "step");
   if (!found) return Fail("has neither 'event' nor 'step'");
@@ -48,8 +56,21 @@ Result<int64_t> ReadStep(const Json& json) {
   return found->get<int64_t>();
 }
 
+// The kind of score that a line tells of, or "".
+std::string ScoreName(const Json& json) {
+  for (const char* name : {"accuracy", "iou"}) {
+    if (Get(json, name)) return name;
+  }
+  return "";
+}
+
 Result<TrainingPoint> ReadPoint(const Json& json) {
-  TrainingPoint p{.bpp = kNan, .mse = kNan, .psnr_db = kNan, .learning_rate = kNan};
+  TrainingPoint p{.bpp = kNan,
+                  .mse = kNan,
+                  .psnr_db = kNan,
+                  .score = kNan,
+                  .cost = kNan,
+                  .learning_rate = kNan};
   LICHEN_TRY(p.step, ReadStep(json));
   if (!Get(json, "loss")) return Fail("has a 'step' but no 'loss'");
   const std::pair<const char*, double*> numbers[] = {
@@ -57,6 +78,9 @@ Result<TrainingPoint> ReadPoint(const Json& json) {
       {"bpp", &p.bpp},
       {"mse", &p.mse},
       {"psnr", &p.psnr_db},
+      {"accuracy", &p.score},
+      {"iou", &p.score},
+      {"cost", &p.cost},
       {"learning_rate", &p.learning_rate},
       {"gradient_norm", &p.gradient_norm},
       {"pictures_per_second", &p.pictures_per_second},
@@ -95,7 +119,7 @@ void Flatten(const Json& json, const std::string& prefix,
 
 class Reader {
  public:
-  explicit Reader(TrainingRun& run) : run_(run) {}
+  explicit Reader(TrainingRun& run) : run_(run) { run_.test_score = kNan; }
 
   Result<void> Line(const Json& json) {
     if (!json.is_object()) return Fail("is not a JSON object");
@@ -111,6 +135,7 @@ class Reader {
     if (!run_.points.empty() && point.step <= run_.points.back().step) {
       return Fail("step {} does not come after step {}", point.step, run_.points.back().step);
     }
+    if (const std::string name = ScoreName(json); !name.empty()) run_.score_name = name;
     point.seconds += seconds_before_;
     EnterStage(point.stage, run_.points.empty() ? first_step_ : run_.points.back().step);
     run_.points.push_back(std::move(point));
@@ -137,6 +162,8 @@ class Reader {
       if (std::ranges::none_of(run_.skipped, is_same)) run_.skipped.push_back(std::move(skipped));
     } else if (event == "checkpoint") {
       ++run_.checkpoints;
+    } else if (event == "test") {
+      LICHEN_TRY_VOID(Test(step, json));
     } else if (event == "end") {
       run_.has_ended = true;
     }
@@ -144,6 +171,15 @@ class Reader {
     LICHEN_TRY_VOID(ReadText(json, "stage", stage));
     EnterStage(stage, step);
     return {};
+  }
+
+  Result<void> Test(int64_t step, const Json& json) {
+    if (const std::string name = ScoreName(json); !name.empty()) {
+      run_.score_name = name;
+      LICHEN_TRY_VOID(ReadNumber(json, name.c_str(), run_.test_score));
+    }
+    run_.test_step = step;
+    return ReadCount(json, "pictures", run_.test_pictures);
   }
 
   Result<void> Start(bool is_resume, int64_t step, const Json& json) {
@@ -154,11 +190,7 @@ class Reader {
     if (run_.points.empty()) first_step_ = step;
     seconds_before_ = run_.points.empty() ? 0 : run_.points.back().seconds;
     LICHEN_TRY_VOID(ReadText(json, "device", run_.device));
-    double pictures = static_cast<double>(run_.pictures);
-    LICHEN_TRY_VOID(ReadNumber(json, "pictures", pictures));
-    if (pictures >= 0 && pictures <= static_cast<double>(kMaxStep)) {
-      run_.pictures = static_cast<int64_t>(pictures);
-    }
+    LICHEN_TRY_VOID(ReadCount(json, "pictures", run_.pictures));
     if (const Json* recipe = Get(json, "recipe"); recipe && recipe->is_object()) {
       run_.recipe.clear();
       Flatten(*recipe, "", run_.recipe);

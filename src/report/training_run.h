@@ -29,6 +29,8 @@ struct TrainingPoint {
   double bpp = 0;
   double mse = 0;
   double psnr_db = 0;
+  double score = 0;  // the run's score_name, of training; NaN: none, as of a codec
+  double cost = 0;   // of a search for widths; NaN: none
   double learning_rate = 0;
   double gradient_norm = 0;
   double pictures_per_second = 0;
@@ -51,6 +53,10 @@ struct TrainingRun {
   std::vector<Stage> stages;
   std::vector<std::pair<std::string, std::string>> recipe;  // "training.batch", "8"; as logged
   std::string device;
+  std::string score_name;  // accuracy (a classifier) or iou (a detector); empty: a codec
+  double test_score = 0;   // of the last test; NaN: none
+  int64_t test_step = 0;
+  int64_t test_pictures = 0;
   int64_t pictures = 0;
   std::vector<Skipped> skipped;
   int64_t resumes = 0;

@@ -3,8 +3,10 @@
 
 #include <cmath>
 
+#include "image/reader.h"
+#include "image/resize.h"
 #include "train/cnn/cnn_task.h"
-#include "train/cnn/scenes.h"
+#include "train/cnn/scene_folder.h"
 #include "train/train_test_support.h"
 
 namespace lichen {
@@ -74,6 +76,47 @@ TEST(SceneSet, NeedsPhotographs) {
   const auto set = SceneSet::Open(folder.path(), {{0, 20, 0, 20}}, 1, Threads(1));
   ASSERT_FALSE(set);
   EXPECT_THAT(set.error().message, HasSubstr("9 photographs are too few"));
+}
+
+TEST(WriteScenes, GivesThePicturesAndBoxesOfTheTest) {
+  const ScratchFolder folder;
+  PutFlat(folder / "photographs", 10, 10, 20);
+  PutText(folder / "boxes.csv", "file,xmin,xmax,ymin,ymax\na.png,100,230,50,140\n");
+  CnnRecipe recipe;
+  recipe.model = "ultranet";
+  recipe.data.folder = folder / "photographs";
+  recipe.data.boxes = folder / "boxes.csv";
+  recipe.training.seed = 3;
+  recipe.training.batch = 2;
+  const auto scenes = OpenScenes(recipe, Threads(1));
+  ASSERT_TRUE(scenes) << scenes.error().message;
+  ASSERT_TRUE(WriteScenes(*scenes, Split::kTest, 2, folder / "out", Threads(2)));
+  const auto written = ReadLabelledBoxes(folder / "out");
+  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_EQ(written->size(), 2u);
+  // What the test of a training reads, by way of the network's input.
+  const CnnDefinition net = *FindCnn("ultranet");
+  const auto task = OpenDetection(recipe, net, Threads(1));
+  ASSERT_TRUE(task) << task.error().message;
+  const CnnBatch batch = *(*task)->TestBatch(0, 2);
+  for (int64_t i = 0; i < 2; ++i) {
+    const LabelledBox& label = (*written)[static_cast<size_t>(i)];
+    const auto picture = ReadImage(label.picture);
+    ASSERT_TRUE(picture) << picture.error().message;
+    const Image small = *ResizeBilinear(*picture, net.height, net.width);
+    for (const auto& [y, x] : {std::pair{0, 0}, std::pair{80, 160}, std::pair{40, 90}}) {
+      EXPECT_EQ(batch.samples[i][1][y][x].item<float>(), small.At(y, x, 1));
+    }
+    EXPECT_FLOAT_EQ(batch.targets[i][1].item<float>(),
+                    static_cast<float>(label.box.xmax * 320 / kSceneWidth));
+  }
+  ASSERT_TRUE(WriteScenes(*scenes, Split::kTraining, 1, folder / "more", Threads(1)));
+  EXPECT_EQ(ReadImage(folder / "more/images/00000.png")->samples,
+            scenes->Make(Split::kTraining, 0).picture.samples);
+  EXPECT_FALSE(WriteScenes(*scenes, Split::kTest, 0, folder / "none", Threads(1)));
+  EXPECT_FALSE(std::filesystem::exists(folder / "none"));
+  recipe.data.boxes.clear();
+  EXPECT_THAT(OpenScenes(recipe, Threads(1)).error().message, HasSubstr("names no boxes"));
 }
 
 class DetectionTask : public testing::Test {
