@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -213,6 +214,45 @@ TEST_F(TrainDigits, ScoresWhatTheEngineScores) {
   EXPECT_EQ(Run("$LICHEN train digits.toml --stage noise"), 2);
   EXPECT_EQ(Run("$LICHEN train recipe.toml --bitw 84448"), 2);
   EXPECT_EQ(Run("$LICHEN eval pictures --task classify"), 2);
+}
+
+TEST_F(TrainDigits, HasNoScenesToWrite) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  EXPECT_EQ(Run("$LICHEN train digits.toml --write-scenes out"), 1);
+  EXPECT_THAT(err_, HasSubstr("digits.toml: the recipe makes up no scenes"));
+  EXPECT_EQ(Run("$LICHEN train recipe.toml --write-scenes out"), 2);
+  EXPECT_THAT(err_, HasSubstr("--write-scenes is not for codecs"));
+  EXPECT_EQ(Run("$LICHEN train digits.toml --scene-count 3"), 2);
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+TEST_F(TrainCommand, WritesScenesAsLabelledPictures) {
+  if (!HasTraining()) GTEST_SKIP() << "this build found no libtorch";
+  for (int seed = 0; seed < 10; ++seed) {
+    ASSERT_EQ(Run(fmt::format("$LICHEN render pictures/{0}.png --size 96x128 --seed {0}", seed)),
+              0);
+  }
+  PutText("boxes.csv", "file,xmin,xmax,ymin,ymax\na.png,100,230,50,140\n");
+  PutText("scenes.toml", R"(model = "ultranet"
+output = "run"
+[data]
+folder = "pictures"
+boxes = "boxes.csv"
+test_scenes = 3
+[training]
+steps = 1
+)");
+  ASSERT_EQ(Run("$LICHEN train scenes.toml --write-scenes out --json"), 0) << err_;
+  EXPECT_EQ(Json::parse(out_), Json({{"folder", "out"}, {"split", "test"}, {"scenes", 3}}));
+  const std::string labels = ReadText("out/labels.csv");
+  EXPECT_EQ(std::count(labels.begin(), labels.end(), '\n'), 4);
+  EXPECT_TRUE(fs::exists(folder_ / "out/images/00002.png"));
+  ASSERT_EQ(Run("$LICHEN train scenes.toml --write-scenes more --scene-count 5"), 0) << err_;
+  const std::string more = ReadText("more/labels.csv");
+  EXPECT_TRUE(more.starts_with(labels));
+  ASSERT_EQ(Run("$LICHEN train scenes.toml --write-scenes other --training-scenes"), 0) << err_;
+  EXPECT_FALSE(ReadText("other/labels.csv") == labels);
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
 
 TEST_F(TrainDigits, SearchesWidths) {

@@ -98,16 +98,17 @@ TEST(WriteScenes, GivesThePicturesAndBoxesOfTheTest) {
   const CnnDefinition net = *FindCnn("ultranet");
   const auto task = OpenDetection(recipe, net, Threads(1));
   ASSERT_TRUE(task) << task.error().message;
-  const CnnBatch batch = *(*task)->TestBatch(0, 2);
+  const auto batch = (*task)->TestBatch(0, 2);
+  ASSERT_TRUE(batch) << batch.error().message;
   for (int64_t i = 0; i < 2; ++i) {
     const LabelledBox& label = (*written)[static_cast<size_t>(i)];
     const auto picture = ReadImage(label.picture);
     ASSERT_TRUE(picture) << picture.error().message;
     const Image small = *ResizeBilinear(*picture, net.height, net.width);
     for (const auto& [y, x] : {std::pair{0, 0}, std::pair{80, 160}, std::pair{40, 90}}) {
-      EXPECT_EQ(batch.samples[i][1][y][x].item<float>(), small.At(y, x, 1));
+      EXPECT_EQ(batch->samples[i][1][y][x].item<float>(), small.At(y, x, 1));
     }
-    EXPECT_FLOAT_EQ(batch.targets[i][1].item<float>(),
+    EXPECT_FLOAT_EQ(batch->targets[i][1].item<float>(),
                     static_cast<float>(label.box.xmax * 320 / kSceneWidth));
   }
   ASSERT_TRUE(WriteScenes(*scenes, Split::kTraining, 1, folder / "more", Threads(1)));
