@@ -1,7 +1,8 @@
 // Pictures and arrays as the input of a model, and a model's output as a picture.
 //
 // Contract: pictures are resized to metadata["input_size"] where the model states one (detection and
-// classification nets; bilinear, or as metadata["resize"] = "nearest" says), turned to BGR where metadata["colour"] is "bgr", and padded by repeating the last
+// classification nets; bilinear, or as metadata["resize"] = "nearest" says), turned to BGR where
+// metadata["colour"] is "bgr", and padded by repeating the last
 // row and column to multiples of the model's size_multiple. Alpha is dropped, grey repeated. A sample v of
 // at most v_max becomes v / v_max in a float net, and nearest(v * range.max / v_max) in an integer net.
 // Arrays (CHW or NCHW) are taken as they are.
