@@ -1,5 +1,6 @@
 // lichen export: a .lichen model -> a network in another project's format.
 #include "apps/command.h"
+#include "apps/mixq_export.h"
 #include "base/hash.h"
 #include "net/exporter.h"
 #include "net/identity.h"
@@ -13,13 +14,19 @@ struct Options {
   std::string model;
   std::string format;
   std::string output;
+  std::string simd_pe;
+  std::string size;
+  std::string image;
   bool list = false;
 };
 
 Exit ListFormats(const CommonOptions& common) {
   Table table{.header = {"format", "writes", "what"}, .rows = {}};
   nlohmann::ordered_json formats = nlohmann::ordered_json::array();
-  for (const ExportFormat& format : ExportFormats()) {
+  std::vector<ExportFormat> all(ExportFormats().begin(), ExportFormats().end());
+  all.push_back({kMixqFormat, "folder with config.h, weights.hpp, C++ operators",
+                 "an integer CNN for HLS, in the shape of DeepBurning-MixQ's", nullptr});
+  for (const ExportFormat& format : all) {
     table.rows.push_back(
         {std::string(format.name), std::string(format.path), std::string(format.description)});
     formats.push_back(
@@ -38,6 +45,13 @@ Result<Exit> RunExport(const Options& options, const CommonOptions& common) {
   if (options.model.empty() || options.format.empty() || options.output.empty()) {
     return FailUsage(
         "export needs MODEL --format NAME -o OUT; `lichen export --list` lists the formats");
+  }
+  if (options.format == kMixqFormat) {
+    return ExportMixq({options.model, options.output, options.simd_pe, options.size, options.image},
+                      common);
+  }
+  if (!options.simd_pe.empty() || !options.size.empty() || !options.image.empty()) {
+    return FailUsage("--simd-pe, --size and --image belong to --format {}", kMixqFormat);
   }
   LICHEN_TRY(const Model model, LoadModel(options.model));
   LICHEN_TRY_VOID(InPlace(options.model, Export(options.format, model, options.output)));
@@ -67,6 +81,16 @@ void AddExportCommand(CLI::App& app, Invocation& invocation) {
   command->add_option("MODEL", options->model, "The .lichen model");
   command->add_option("--format", options->format, "The format; see --list")->type_name("NAME");
   command->add_option("-o,--output", options->output, "File or folder to write")->type_name("OUT");
+  command->add_option("--simd-pe", options->simd_pe, "mixq-hls: simd and pe of every layer")
+      ->type_name("FILE.toml");
+  command
+      ->add_option("--size", options->size,
+                   "mixq-hls: the picture's size, where the model states none")
+      ->type_name("HxW");
+  command
+      ->add_option("--image", options->image,
+                   "mixq-hls: the picture of its C simulation (default: a rendered one)")
+      ->type_name("IN.png");
   command->add_flag("--list", options->list, "List the formats");
 }
 

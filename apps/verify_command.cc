@@ -12,6 +12,7 @@
 #include "apps/bundle_tools.h"
 #include "apps/command.h"
 #include "apps/fusion_family.h"
+#include "apps/mixq_export.h"
 #include "apps/progress_line.h"
 #include "apps/verify_hls.h"
 #include "base/files.h"
@@ -190,6 +191,10 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
     return FailUsage("--memory {}: must be ideal or ddr4", o.memory);
   }
   const fs::path folder = o.bundle;
+  if (IsMixqExport(folder)) {
+    if (o.images.size() > 1) return FailUsage("--image: the C simulation of an export takes one");
+    return VerifyMixq(folder, o.images.empty() ? "" : o.images[0], o.is_edited, common);
+  }
   // A bundle without a readable plan is the manifest's to name.
   if (const auto family = accel::PlanFamily(folder / accel::kPlanName);
       family && *family == "fusion") {
@@ -232,7 +237,9 @@ void AddVerifyCommand(CLI::App& app, Invocation& invocation) {
                  "Build a bundle's RTL with Verilator and its HLS with g++, run its network and "
                  "compare every layer",
                  [options](const CommonOptions& common) { return RunVerify(*options, common); });
-  command->add_option("BUNDLE", options->bundle, "What `lichen emit` wrote")
+  command
+      ->add_option("BUNDLE", options->bundle,
+                   "What `lichen emit` or `lichen export --format mixq-hls` wrote")
       ->type_name("DIR")
       ->required();
   command

@@ -5,10 +5,12 @@
 // operand, a * b as wide as both together, & | ^ as wide as the wider one, shifts and ~ as wide as the left
 // operand; where one operand is signed, an unsigned one counts a bit more. Amounts of shifts are not negative.
 // Division and modulo take up to 64 bits. Native integers take part with their own widths. Left out: fixed point,
-// concatenation, bit reductions, strings.
+// concatenation, bit reductions, strings other than hexadecimal ones.
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <type_traits>
 
 template <int W, bool S>
@@ -162,6 +164,25 @@ class ap_int_base {
   constexpr unsigned to_uint() const { return static_cast<unsigned>(Limb(0)); }
   constexpr int64_t to_int64() const { return static_cast<int64_t>(Limb(0)); }
   constexpr uint64_t to_uint64() const { return Limb(0); }
+  // Takes "0x1f" or "-0x1f", cut to W bits; what is not hexadecimal ends the program.
+  constexpr void Parse(const char* text) {
+    const char* digits = text + (text[0] == '-' ? 1 : 0);
+    if (digits[0] != '0' || digits[1] != 'x' || digits[2] == 0) RefuseText(text);
+    digits += 2;
+    int count = 0;
+    while (digits[count] != 0) {
+      if (Digit(digits[count++]) < 0) RefuseText(text);
+    }
+    Fill([&](int i) {
+      uint64_t limb = 0;
+      for (int at = ap_internal::Min(count, 16 * (i + 1)); at-- > 16 * i;) {
+        limb = limb << 4 | static_cast<uint64_t>(Digit(digits[count - 1 - at]));
+      }
+      return limb;
+    });
+    if (text[0] == '-') *this = ap_int_base(-*this);
+  }
+
   // As in Vitis HLS, where wider values give their 64 low bits.
   constexpr operator std::conditional_t<S, long long, unsigned long long>() const {  // NOLINT
     return static_cast<std::conditional_t<S, long long, unsigned long long>>(Limb(0));
@@ -306,6 +327,15 @@ class ap_int_base {
     return n.Limb(0) > 1 << 20 ? 1 << 20 : static_cast<int>(n.Limb(0));
   }
 
+  // Of a hexadecimal digit; -1: it is none.
+  static constexpr int Digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  }
+  static void RefuseText(const char* text) {
+    std::fprintf(stderr, "\"%s\" is no hexadecimal number as 0x1f or -0x1f\n", text);
+    std::_Exit(1);
+  }
+
   std::conditional_t<(W <= 64), typename ap_internal::Native<ap_internal::Min(W, 64), S>::Type,
                      ap_internal::Array<W>>
       value_;
@@ -317,6 +347,7 @@ class ap_int : public ap_int_base<W, true> {
   constexpr ap_int() = default;
   template <class T, std::enable_if_t<ap_internal::Operand<T>::kIs, int> = 0>
   constexpr ap_int(const T& other) : ap_int_base<W, true>(other) {}  // NOLINT
+  constexpr ap_int(const char* text) { this->Parse(text); }          // NOLINT: initialises arrays
 };
 
 template <int W>
@@ -325,6 +356,7 @@ class ap_uint : public ap_int_base<W, false> {
   constexpr ap_uint() = default;
   template <class T, std::enable_if_t<ap_internal::Operand<T>::kIs, int> = 0>
   constexpr ap_uint(const T& other) : ap_int_base<W, false>(other) {}  // NOLINT
+  constexpr ap_uint(const char* text) { this->Parse(text); }           // NOLINT: initialises arrays
 };
 
 namespace ap_internal {

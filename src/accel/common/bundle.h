@@ -16,6 +16,12 @@ struct BundleFile {
   std::vector<uint8_t> bytes;
 };
 
+// A hand-written file that the program holds.
+struct EmbeddedFile {
+  std::string_view path;
+  std::string_view text;
+};
+
 inline constexpr const char* kManifestName = "manifest.json";
 inline constexpr const char* kPlanName = "plan.plan";
 

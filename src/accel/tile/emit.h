@@ -16,11 +16,7 @@ namespace lichen::tile {
 
 using accel::BundleFile;
 
-// A file that the program holds for bundles.
-struct EmbeddedFile {
-  std::string_view path;
-  std::string_view text;
-};
+using accel::EmbeddedFile;
 
 // Everything but the plan file, which the caller adds, and the manifest.
 std::vector<BundleFile> EmitRtl(const Plan& plan);

@@ -1,0 +1,113 @@
+#include "apps/mixq_export.h"
+
+#include <unistd.h>
+
+#include "accel/common/bundle.h"
+#include "accel/mixq/emit.h"
+#include "accel/mixq/folding.h"
+#include "base/files.h"
+#include "flow/model_input.h"
+#include "image/reader.h"
+#include "image/synthetic.h"
+#include "net/check.h"
+#include "net/model_file.h"
+
+namespace lichen {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<Size2> PictureSize(const MixqExportOptions& o, const IntNet& net) {
+  if (!o.size.empty()) return ParseSize(o.size);
+  const auto stated = net.metadata.find("input_size");
+  if (stated == net.metadata.end()) {
+    return FailUsage("--size is required: {} does not state the size of its input", o.model);
+  }
+  return ParseSize(stated->second);
+}
+
+Result<Image> PictureFor(const MixqExportOptions& o, Size2 size, int64_t channels) {
+  if (!o.image.empty()) return ReadImage(o.image);
+  return RenderTestPicture(size.h, size.w, 1, channels == 1 ? 1 : 3);
+}
+
+// The picture as the testbench reads it: bytes in the order row, column, channel.
+Result<std::vector<uint8_t>> PictureBytes(const IntNet& net, const Image& picture, Size2 size) {
+  LICHEN_TRY(const Tensor<int32_t> input, PictureInput(net, picture));
+  if (input.shape().h != size.h || input.shape().w != size.w) {
+    return Fail("the picture is {}x{}, the network is for {}x{}", input.shape().h, input.shape().w,
+                size.h, size.w);
+  }
+  std::vector<uint8_t> bytes;
+  for (const int32_t value : input.span()) bytes.push_back(static_cast<uint8_t>(value));
+  return bytes;
+}
+
+// Files in a folder that appears whole or not at all.
+Result<void> WriteFolder(const fs::path& folder, const std::vector<accel::BundleFile>& files) {
+  std::error_code error;
+  if (fs::exists(folder, error) &&
+      !(fs::is_directory(folder, error) && fs::is_empty(folder, error))) {
+    return Fail("{}: is there already; name a new folder or remove it", folder.string());
+  }
+  const fs::path whole = fs::absolute(folder.has_filename() ? folder : folder.parent_path(), error);
+  const fs::path partial =
+      whole.parent_path() / fmt::format(".{}.{}", whole.filename().string(), ::getpid());
+  const auto write = [&]() -> Result<void> {
+    for (const accel::BundleFile& file : files) {
+      LICHEN_TRY_VOID(WriteFile(partial / file.path, std::span<const uint8_t>(file.bytes)));
+    }
+    fs::rename(partial, whole, error);
+    if (error) return Fail("{}: cannot be written: {}", folder.string(), error.message());
+    return {};
+  };
+  const Result<void> written = write();
+  if (!written) fs::remove_all(partial, error);
+  return written;
+}
+
+}  // namespace
+
+Result<Exit> ExportMixq(const MixqExportOptions& o, const CommonOptions& common) {
+  if (o.simd_pe.empty()) {
+    return FailUsage("--format {} needs --simd-pe FILE: simd and pe of every layer", kMixqFormat);
+  }
+  LICHEN_TRY(const std::vector<uint8_t> model_bytes, ReadFile(o.model));
+  LICHEN_TRY(const Model model, LoadModel(o.model));
+  const auto* net = std::get_if<IntNet>(&model);
+  if (!net) {
+    return Fail("{}: is a float network; {} takes integer ones: train it with bitw and bita",
+                o.model, kMixqFormat);
+  }
+  LICHEN_TRY_VOID(InPlace(o.model, CheckIntNet(*net)));
+  LICHEN_TRY(const Size2 size, PictureSize(o, *net));
+  LICHEN_TRY(mixq::Network network, InPlace(o.model, mixq::FromGraph(*net, size)));
+  LICHEN_TRY_VOID(mixq::LoadFoldings(o.simd_pe, network));
+  LICHEN_TRY(const Image picture,
+             PictureFor(o, size, network.place(network.graph->inputs[0]).channels));
+  LICHEN_TRY(std::vector<uint8_t> input, PictureBytes(*net, picture, size));
+  std::vector<accel::BundleFile> files = mixq::Emit(network);
+  files.push_back({mixq::kModelName, model_bytes});
+  files.push_back({mixq::kInputName, std::move(input)});
+  files.push_back(accel::MakeManifest(files));
+  LICHEN_TRY_VOID(WriteFolder(o.output, files));
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const mixq::Layer& layer : network.layers) {
+    layers.push_back({{"name", layer.name},
+                      {"variable", layer.Variable()},
+                      {"simd", layer.folding.simd},
+                      {"pe", layer.folding.pe}});
+  }
+  if (common.json) {
+    PrintJson({{"model", o.model},
+               {"format", kMixqFormat},
+               {"output", o.output},
+               {"layers", layers},
+               {"files", files.size()}});
+  }
+  PrintText(common, "{}: {} layers for {}, {} files; `lichen verify {}` compares every layer\n",
+            o.output, layers.size(), kMixqFormat, files.size(), o.output);
+  return Exit::kDone;
+}
+
+}  // namespace lichen
