@@ -24,10 +24,9 @@ struct NoIncrement {};
 template <int OutBits, int Shift, int AccBits, int IncBits, int BiasBits>
 ap_uint<OutBits> Activate(const ap_int<AccBits>& acc, const ap_int<IncBits>& inc,
                           const ap_int<BiasBits>& bias) {
-  const ap_int<64> kHalf = Shift > 0 ? ap_int<64>(1) << (Shift > 0 ? Shift - 1 : 0) : 0;
   const ap_int<64> kMax = (1 << OutBits) - 1;
   const ap_int<64> scaled = acc * inc;
-  const ap_int<64> value = (scaled + bias + kHalf) >> Shift;
+  const ap_int<64> value = (scaled + bias + Half<Shift>()) >> Shift;
   return value < 0 ? ap_uint<OutBits>(0) : ap_uint<OutBits>(value > kMax ? kMax : value);
 }
 

@@ -1,7 +1,7 @@
 // Layers with weights: Pe output channels at a time, Simd products of each kernel column in each of them.
 //
 // Contract: weights in the packed order of docs/formats.md (mixq-hls): output channel oc is row oc % Pe of fold oc / Pe.
-// OutBits and Shift as Activate() takes them; `inc` is NoIncrement in a layer without activation.
+// An activation's whole shift is LShift + WBits + InBits - 1; `inc` is NoIncrement in a layer without activation.
 #pragma once
 
 #include "activation.hpp"
@@ -20,11 +20,12 @@ const ap_uint<Width>& WeightWord(const ap_uint<Width> (&w)[Pe][Tiles], int p, in
 
 // Reads the words of SlidingWindow().
 template <int K, int Pixels, int InChannels, int OutChannels, int InBits, int WBits, int OutBits,
-          int Shift, int Simd, int Pe, class Weights, class Inc, class Bias>
+          int LShift, int Simd, int Pe, class Weights, class Inc, class Bias>
 void MatrixVector(Stream<K * Simd, InBits>& in, const Weights& w, const Inc& inc, const Bias& bias,
                   Stream<Pe, OutBits>& out) {
   const int kInFolds = K * InChannels / Simd;
   const int kOutFolds = OutChannels / Pe;
+  const int kShift = LShift + WBits + InBits - 1;
   const int kSumBits = SumBits(WBits, InBits, K * K * InChannels);
   ap_uint<InBits> window[kInFolds][K][Simd];
   for (int pixel = 0; pixel < Pixels; ++pixel) {
@@ -53,7 +54,7 @@ void MatrixVector(Stream<K * Simd, InBits>& in, const Weights& w, const Inc& inc
       for (int p = 0; p < Pe; ++p) {
 #pragma HLS UNROLL
         SetLane<OutBits>(word, p,
-                         Activate<OutBits, Shift>(acc[p], At(inc, p, fold), At(bias, p, fold)));
+                         Activate<OutBits, kShift>(acc[p], At(inc, p, fold), At(bias, p, fold)));
       }
       out.write(word);
     }
@@ -61,11 +62,12 @@ void MatrixVector(Stream<K * Simd, InBits>& in, const Weights& w, const Inc& inc
 }
 
 // Reads the words of DepthwiseWindow(): every output channel has one input channel.
-template <int K, int Pixels, int Channels, int InBits, int WBits, int OutBits, int Shift, int Simd,
+template <int K, int Pixels, int Channels, int InBits, int WBits, int OutBits, int LShift, int Simd,
           int Pe, class Weights, class Inc, class Bias>
 void Depthwise(Stream<Pe * K * Simd, InBits>& in, const Weights& w, const Inc& inc,
                const Bias& bias, Stream<Pe, OutBits>& out) {
   const int kInFolds = K / Simd;
+  const int kShift = LShift + WBits + InBits - 1;
   const int kSumBits = SumBits(WBits, InBits, K * K);
   for (int pixel = 0; pixel < Pixels; ++pixel) {
     for (int fold = 0; fold < Channels / Pe; ++fold) {
@@ -89,7 +91,7 @@ void Depthwise(Stream<Pe * K * Simd, InBits>& in, const Weights& w, const Inc& i
       for (int p = 0; p < Pe; ++p) {
 #pragma HLS UNROLL
         SetLane<OutBits>(result, p,
-                         Activate<OutBits, Shift>(acc[p], At(inc, p, fold), At(bias, p, fold)));
+                         Activate<OutBits, kShift>(acc[p], At(inc, p, fold), At(bias, p, fold)));
       }
       out.write(result);
     }
@@ -99,12 +101,13 @@ void Depthwise(Stream<Pe * K * Simd, InBits>& in, const Weights& w, const Inc& i
 // A fully connected layer on a whole image; 2 * Pe output channels at a time. Channel oc is half oc % 2 of row oc / 2 % Pe
 // of fold oc / (2 * Pe).
 template <int Rows, int Columns, int Channels, int Lanes, int OutChannels, int InBits, int WBits,
-          int OutBits, int Shift, int InPe, int Simd, int Pe, class Inc, class Bias>
+          int OutBits, int LShift, int InPe, int Simd, int Pe, class Inc, class Bias>
 void Linear(Stream<Lanes, InBits>& in,
             const ap_uint<2 * Simd * WBits> (
                 &w)[Pe][Rows][Channels / InPe][Columns][OutChannels / (2 * Pe)][InPe / Simd],
             const Inc& inc, const Bias& bias, Stream<2 * Pe, OutBits>& out) {
   const int kOutFolds = OutChannels / (2 * Pe);
+  const int kShift = LShift + WBits + InBits - 1;
   const int kSumBits = SumBits(WBits, InBits, Rows * Columns * Channels);
   ap_int<kSumBits> acc[OutChannels];
   for (int oc = 0; oc < OutChannels; ++oc) acc[oc] = 0;
@@ -143,7 +146,7 @@ void Linear(Stream<Lanes, InBits>& in,
     Word<2 * Pe, OutBits> word = 0;
     for (int lane = 0; lane < 2 * Pe; ++lane) {
       const int oc = fold * 2 * Pe + lane;
-      SetLane<OutBits>(word, lane, Activate<OutBits, Shift>(acc[oc], At(inc, oc), At(bias, oc)));
+      SetLane<OutBits>(word, lane, Activate<OutBits, kShift>(acc[oc], At(inc, oc), At(bias, oc)));
     }
     out.write(word);
   }

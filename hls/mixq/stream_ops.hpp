@@ -26,6 +26,12 @@ void SetLane(ap_uint<Width>& word, int lane, const ap_uint<Bits>& value) {
   word.range(lane * Bits + Bits - 1, lane * Bits) = value;
 }
 
+// What rounds a shift to the right by Shift half up.
+template <int Shift>
+ap_int<64> Half() {
+  return Shift > 0 ? int64_t{1} << (Shift > 0 ? Shift - 1 : 0) : int64_t{0};
+}
+
 // Both outputs carry what the input does.
 template <int Words, int Width>
 void Copy(hls::stream<ap_uint<Width>>& in, hls::stream<ap_uint<Width>>& out,
@@ -43,7 +49,6 @@ template <int Words, int Lanes, int InBits, int OutBits, int Multiplier, int Pre
           int PostShift>
 void Scale(Stream<Lanes, InBits>& in, Stream<Lanes, OutBits>& out) {
   const int kMax = (1 << OutBits) - 1;
-  const ap_int<64> kHalf = PostShift > 0 ? ap_int<64>(1) << (PostShift > 0 ? PostShift - 1 : 0) : 0;
   for (int i = 0; i < Words; ++i) {
 #pragma HLS PIPELINE II = 1
     const Word<Lanes, InBits> word = in.read();
@@ -51,7 +56,7 @@ void Scale(Stream<Lanes, InBits>& in, Stream<Lanes, OutBits>& out) {
     for (int lane = 0; lane < Lanes; ++lane) {
 #pragma HLS UNROLL
       const ap_int<64> x = GetLane<InBits>(word, lane);
-      const ap_int<64> y = ((x * Multiplier >> PreShift) + kHalf) >> PostShift;
+      const ap_int<64> y = ((x * Multiplier >> PreShift) + Half<PostShift>()) >> PostShift;
       SetLane<OutBits>(
           scaled, lane,
           y < 0 ? ap_uint<OutBits>(0) : ap_uint<OutBits>(y > kMax ? kMax : y.to_int()));

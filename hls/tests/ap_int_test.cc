@@ -127,6 +127,27 @@ TEST(ApInt, EqualsNativeArithmetic) {
   }
 }
 
+TEST(ApInt, TakesHexadecimalText) {
+  const ap_uint<12> words[2] = {"0xabc", "0x1"};
+  EXPECT_EQ(words[0].to_int(), 0xabc);
+  EXPECT_EQ(words[1].to_int(), 1);
+  EXPECT_EQ(ap_uint<8>("0x123").to_int(), 0x23);  // cut
+  EXPECT_EQ(ap_int<8>("-0x80").to_int(), -128);
+  EXPECT_EQ(ap_int<40>("-0x7fffffffff").to_int64(), -0x7fffffffffLL);
+  const ap_uint<130> wide("0x300000000000000050000000000000007");
+  EXPECT_EQ(wide.Limb(0), 7U);
+  EXPECT_EQ(wide.Limb(1), 5U);
+  EXPECT_EQ(wide.Limb(2), 3U);
+  EXPECT_EQ((ap_int<100>("-0x10000000000000000").Limb(1)), ~uint64_t{0});
+  static_assert(ap_uint<9>("0x1ff") == 511);
+}
+
+TEST(ApIntDeathTest, OtherTextEndsTheProgram) {
+  for (const char* text : {"", "12", "0x", "0xg", "-", "-5"}) {
+    EXPECT_EXIT(ap_uint<8>{text}, testing::ExitedWithCode(1), "is no hexadecimal number") << text;
+  }
+}
+
 TEST(HlsStream, KeepsTheOrder) {
   hls::stream<int> stream("numbers");
   for (int i = 0; i < 5; ++i) stream.write(i);

@@ -113,7 +113,7 @@ class NetworkPrinter {
 
   static std::string Shift(const Layer& layer) {
     if (layer.inc.empty()) return "0";
-    return fmt::format("{0}_L_SHIFT + {0}_W_BIT + {0}_IN_BIT - 1", layer.Macro());
+    return layer.Macro() + "_L_SHIFT";
   }
 
   // "conv_0_w, conv_0_inc, conv_0_bias"
