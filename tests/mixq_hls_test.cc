@@ -58,11 +58,11 @@ class RandomNet {
                  int out_bits) {
     IntParams p;
     p.weight_bits = weight_bits;
+    const int half = 1 << (weight_bits - 1);
     for (int64_t i = 0; i < channels * products; ++i) {
-      p.weights.push_back(
-          static_cast<int16_t>(Random(1 << weight_bits) - (1 << (weight_bits - 1))));
+      p.weights.push_back(static_cast<int16_t>(Random(2 * half - 1) - half + 1));
     }
-    p.weights[0] = static_cast<int16_t>(-(1 << (weight_bits - 1)));
+    p.weights[0] = static_cast<int16_t>(-half);
     p.requant.bias.clear();
     const double in_max = static_cast<double>(builder_.tensor(at_).range.max);
     const double spread =
@@ -248,7 +248,7 @@ TEST_F(MixqHls, EveryLayerEqualsTheEngineAndAPlantedFaultIsFound) {
   EXPECT_EQ(Run("verify out"), 1);
   EXPECT_THAT(Read("err.txt"), HasSubstr("weights.hpp: was edited"));
   EXPECT_EQ(Run("verify out --edited"), 3) << Read("err.txt");
-  EXPECT_THAT(Read("out.txt"), testing::ContainsRegex("layer1 +768  yes"));
+  EXPECT_THAT(Read("out.txt"), testing::ContainsRegex("layer1 +384  yes"));
   EXPECT_THAT(Read("out.txt"), testing::ContainsRegex("layer2 +576  NO"));
   EXPECT_THAT(Read("out.txt"), HasSubstr("layers differ from the engine"));
 }
@@ -444,9 +444,16 @@ TEST(MixqNetwork, WhatTheLibraryLacksIsRefusedByName) {
   net = one_layer(4, 27, Square(3, 1));
   net.graphs[0].tensors[0].range = {0, 4095};
   EXPECT_THAT(NetworkError(net), HasSubstr("the picture must be of bytes"));
-  net = EveryOperator();
-  net.graphs[0].nodes[2].geometry.kernel_h = 3;
-  EXPECT_THAT(NetworkError(net), HasSubstr("layer 'pool0'"));
+  net = one_layer(4, 27, Square(3, 1));
+  IntGraph& graph = net.graphs[0];
+  graph.tensors.push_back({.name = "end", .channels = 4, .range = Unsigned(4)});
+  graph.nodes.push_back({OpKind::kMaxPool, {graph.outputs[0]}, {2}, kPool, {}});
+  graph.outputs[0] = {2};
+  EXPECT_EQ(NetworkError(net), "none");
+  graph.nodes[1].geometry.kernel_h = 3;
+  EXPECT_THAT(NetworkError(net), HasSubstr("layer 'end': pools other than 2x2 windows"));
+  graph.nodes[1] = {OpKind::kClamp, {{1}}, {2}, {}, {}};
+  EXPECT_THAT(NetworkError(net), HasSubstr("layer 'end': is a Clamp; the library has Conv2d"));
   net = EveryOperator();
   net.graphs[0].name = "analysis";
   EXPECT_THAT(NetworkError(net), HasSubstr("no graph 'main'"));
