@@ -511,7 +511,7 @@ TEST_F(Cli, GreyAlphaAndSixteenBitsReturn) {
 }
 
 TEST_F(Cli, ExportWritesWhatImportReads) {
-  EXPECT_EQ(RunJson({"export", "--list"}).at("formats").size(), 2u);
+  EXPECT_EQ(RunJson({"export", "--list"}).at("formats").size(), 3u);
   ExpectFailure(1, {"export", "int.lichen", "--format", "streamlic", "-o", "x.safetensors"},
                 "int.lichen: cannot be written as streamlic", "x.safetensors");
   ExpectFailure(1, {"export", "float.lichen", "--format", "xlic", "-o", "x"},

@@ -274,7 +274,7 @@ TEST_F(MixqHls, ClassifierOfTheProjectIsExact) {
   EXPECT_THAT(config, testing::Not(HasSubstr("LINEAR_4_INC_BIT")));
 }
 
-// What DeepBurning-MixQ's own training gives, with its published foldings.
+// A network of the original with all that UltraNet_Bypass has.
 TEST_F(MixqHls, UltranetWithBypassIsExact) {
   const std::string path = "golden/mixq/bypass_a.safetensors.xz";
   LICHEN_NEEDS_SHARED(path);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
-#include <numeric>
 
 #include "net/proof.h"
 #include "net/shapes.h"
