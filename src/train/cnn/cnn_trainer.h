@@ -36,7 +36,7 @@ struct CnnTrainOptions {
   int threads = 0;             // 0: all
   std::function<void(const CnnProgress&)> on_progress;  // after every step
   const std::atomic<bool>* stop = nullptr;              // when true, save and end
-  HardwareModel hardware;  // a search needs it
+  HardwareModel hardware;                               // a search needs it
 };
 
 struct CnnTrainResult {

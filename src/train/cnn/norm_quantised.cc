@@ -224,9 +224,9 @@ torch::Tensor NormQuantised(const torch::Tensor& y, double unit, const BatchNorm
   }
   const torch::Tensor shares =
       activation.shares.defined() ? activation.shares : torch::zeros({0}, torch::kFloat32);
-  return NormOnCpu::apply(y, norm.scale, norm.shift, shares, norm.mean, norm.variance,
-                          Options{unit, norm.momentum, norm.epsilon, 1 / activation.unit, pools,
-                                  activation.steps});
+  return NormOnCpu::apply(
+      y, norm.scale, norm.shift, shares, norm.mean, norm.variance,
+      Options{unit, norm.momentum, norm.epsilon, 1 / activation.unit, pools, activation.steps});
 }
 
 }  // namespace lichen
