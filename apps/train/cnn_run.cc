@@ -132,7 +132,9 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     LICHEN_TRY(const Board board,
                InPlace(o.recipe + ": search.board", LoadBoard(recipe.search.board)));
     hardware.budget = BudgetOf(board);
-    hardware.packing = BestPacking(recipe.precision.quantiser, hardware.budget);
+    LICHEN_TRY(const DspDevice device,
+               InPlace(recipe.search.board + ": dsp_kind", ParseDspDevice(board.dsp_kind)));
+    hardware.packing = BestPacking(recipe.precision.quantiser, device, hardware.budget);
     if (!o.factors.empty()) {
       LICHEN_TRY(hardware.packing, ReadPacking(o.factors, net));
     }

@@ -12,7 +12,6 @@
 #include "base/files.h"
 #include "report/svg_plot.h"
 #include "report/table.h"
-#include "target/packing.h"
 
 namespace lichen {
 namespace {
@@ -98,7 +97,8 @@ HardwareBudget BudgetOf(const Board& board) {
           .bram36 = static_cast<double>(board.bram36)};
 }
 
-PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budget) {
+PackingFunction BestPacking(QuantiserKind quantiser, DspDevice device,
+                            const HardwareBudget& budget) {
   const WeightRange range =
       quantiser == QuantiserKind::kHalfWave ? WeightRange::kFull : WeightRange::kNarrow;
   return
@@ -111,6 +111,7 @@ PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budge
                                              .weight_bits = w,
                                              .activation_bits = a,
                                              .weight_range = range,
+                                             .device = device,
                                              .max_overlap = overlap});
           LICHEN_CHECK(recipe && *recipe);  // a product of 8 by 8 bits always fits
           const PackedProducts found = {(*recipe)->factor, (*recipe)->luts};

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "target/board.h"
+#include "target/packing.h"
 #include "train/cnn/cnn_recipe.h"
 #include "train/cnn/cnn_trainer.h"
 #include "train/cnn/cost.h"
@@ -21,9 +22,10 @@ Result<PackingFunction> ReadPacking(const std::filesystem::path& path, const Cnn
 inline constexpr double kUsableLuts = 0.7;  // the rest moves data; an assumption
 HardwareBudget BudgetOf(const Board& board);
 
-// Packings of a DSP48E2 (target/packing.h) for the range of the quantiser's weights: of those with no, one and two bits of overlap the one
+// Packings of a DSP (target/packing.h) for the range of the quantiser's weights: of those with no, one and two bits of overlap the one
 // with the fewest cycles where DSPs and LUTs are as scarce as in the budget.
-PackingFunction BestPacking(QuantiserKind quantiser, const HardwareBudget& budget);
+PackingFunction BestPacking(QuantiserKind quantiser, DspDevice device,
+                            const HardwareBudget& budget);
 
 struct ChosenWidths {
   CnnPrecision widths;
