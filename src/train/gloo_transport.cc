@@ -103,11 +103,7 @@ Card GetCard(const Store& store, int64_t rank) {
 }
 
 // Finds what does not fit before Gloo waits for it.
-Result<void> Meet(const ProcessGroupOptions& o, const Store& store, const std::string& address) {
-  if (store->add(fmt::format("claims of rank {}", o.rank), 1) > 1) {
-    return Fail("--rank {}: another process at {} has this rank already", o.rank, o.rendezvous);
-  }
-  PutCard(store, o.rank, {o.size, address});
+Result<void> CompareCards(const ProcessGroupOptions& o, const Store& store) {
   const auto deadline = std::chrono::steady_clock::now() + o.join_timeout;
   Card first;
   for (int64_t rank = 0; rank < o.size; ++rank) {
@@ -134,6 +130,36 @@ Result<void> Meet(const ProcessGroupOptions& o, const Store& store, const std::s
     }
   }
   return {};
+}
+
+std::string HasReadKey(int64_t rank) { return fmt::format("process {} has read", rank); }
+
+// The store ends with process 0. When that fails, those that came shall read why before it goes.
+void LetOthersRead(const ProcessGroupOptions& o, const Store& store) {
+  constexpr milliseconds kLongest(5000);
+  std::vector<std::string> keys;
+  for (int64_t rank = 1; rank < o.size; ++rank) {
+    if (store->check({CardKey(rank)})) keys.push_back(HasReadKey(rank));
+  }
+  if (!keys.empty()) store->wait(keys, kLongest);
+}
+
+Result<void> Meet(const ProcessGroupOptions& o, const Store& store, const std::string& address) {
+  if (store->add(fmt::format("claims of rank {}", o.rank), 1) > 1) {
+    return Fail("--rank {}: another process at {} has this rank already", o.rank, o.rendezvous);
+  }
+  PutCard(store, o.rank, {o.size, address});
+  const Result<void> fits = CompareCards(o, store);
+  try {
+    if (o.rank > 0) {
+      store->set(HasReadKey(o.rank), {1});
+    } else if (!fits) {
+      LetOthersRead(o, store);
+    }
+  } catch (const std::exception&) {
+    // One that ended meanwhile reads nothing more; what does not fit is said all the same.
+  }
+  return fits;
 }
 
 }  // namespace
