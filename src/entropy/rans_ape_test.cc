@@ -7,12 +7,11 @@
 #include <string_view>
 
 #include "base/files.h"
+#include "base/test_cpu_targets.h"
 #include "entropy/test_support.h"
 
 namespace lichen {
 namespace {
-
-using entropy_test::ForEachTarget;
 
 const std::filesystem::path kGoldenPath =
     LICHEN_SOURCE_DIR "/../shared/golden/streamlic/ape_real.safetensors.xz";
@@ -72,7 +71,7 @@ TEST_F(ApeReal, IsCodedWithinHalfAPercentOfTheIdealLength) {
   const auto bytes = EncodeSymbols(tables, symbols_, indices).value();
   EXPECT_NEAR(8.0 * static_cast<double>(bytes.size()), 419200, 0.005 * 419200);
   RecordProperty("bits", static_cast<int>(8 * bytes.size()));
-  ForEachTarget([&] {
+  ForEachCpuTarget([&] {
     ASSERT_EQ(EncodeSymbols(tables, symbols_, indices).value(), bytes);
     std::vector<int16_t> out(symbols_.size());
     const auto result = DecodeSymbols(tables, bytes, indices, out);

@@ -1,11 +1,11 @@
 #include "entropy/rans_lanes.h"
 
+#include "base/test_cpu_targets.h"
 #include "entropy/test_support.h"
 
 namespace lichen {
 namespace {
 
-using entropy_test::ForEachTarget;
 using entropy_test::Random;
 
 LaneStates RandomStates(Random& random) {
@@ -45,7 +45,7 @@ TEST(DecodeLanesSimd, EqualsReferenceOnEveryTarget) {
     const DecodeOutcome ref =
         DecodeLanesRef(tables.decode_view(), table_numbers, count, 0, kLaneCount, words.data(),
                        words_end, ref_states, ref_out.data());
-    ForEachTarget([&] {
+    ForEachCpuTarget([&] {
       LaneStates states = start;
       std::vector<int16_t> out(count);
       const DecodeOutcome simd = DecodeLanesSimd(tables.decode_view(), table_numbers, count,
@@ -65,7 +65,7 @@ TEST(DecodeLanesSimd, StopsWithinAGroupOfTheLastWord) {
       .tables = {{.frequencies = std::vector<uint32_t>(4096, 16)}}};  // 12 bits a symbol
   const PreparedTables tables = PreparedTables::Create(set).value();
   const TableNumbers numbers{.cycle = tables.cycle(), .cycle_count = 1};
-  ForEachTarget([&] {
+  ForEachCpuTarget([&] {
     Random random(14);
     LaneStates states = RandomStates(random);
     std::vector<uint16_t> words(4096 + kWordSlack, 0x1234);
@@ -101,7 +101,7 @@ TEST(EncodeLanesSimd, EqualsReferenceOnEveryTarget) {
                                            ref_states, ref_words.data() + ref_words.size());
     const std::vector<uint16_t> ref_written(
         ref_begin, static_cast<const uint16_t*>(ref_words.data() + ref_words.size()));
-    ForEachTarget([&] {
+    ForEachCpuTarget([&] {
       LaneStates states = start;
       std::vector<uint16_t> words(count + kWordSlack);
       const auto* begin =
@@ -137,7 +137,7 @@ TEST(EncodeLanesSimd, DividesExactlyNextToMultiples) {
     std::vector<uint16_t> words(kLaneCount + kWordSlack);
     EncodeLanesRef(slots.data(), kLaneCount, 0, kLaneCount, prob_bits, ref_states,
                    words.data() + words.size());
-    ForEachTarget([&] {
+    ForEachCpuTarget([&] {
       LaneStates states = start;
       EncodeLanesSimd(slots.data(), kLaneCount, prob_bits, states, words.data() + words.size());
       ASSERT_TRUE(std::equal(std::begin(states.state), std::end(states.state),

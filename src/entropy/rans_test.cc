@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include "base/test_cpu_targets.h"
 #include "entropy/test_support.h"
 
 namespace lichen {
 namespace {
 
 using entropy_test::DrawMessage;
-using entropy_test::ForEachTarget;
 using entropy_test::Message;
 using entropy_test::Random;
 using testing::HasSubstr;
@@ -59,7 +59,7 @@ TEST(Rans, ReturnsRandomSymbolsOfRandomTablesOnEveryTarget) {
           random, prob_bits, random.Int(1, max_count > 256 ? 9 : 250), max_count);
       const Sample sample = MakeSample(random, set, count, random.Int(0, 1) == 1);
       wide += IsWide(sample.bytes);
-      ForEachTarget([&] {
+      ForEachCpuTarget([&] {
         ASSERT_EQ(
             EncodeSymbols(sample.tables, sample.message.symbols, sample.message.indices()).value(),
             sample.bytes);
@@ -110,7 +110,7 @@ TEST(Rans, EscapesCoverInt16) {
     symbols.insert(symbols.end(), std::begin(four), std::end(four));
   }
   const auto bytes = EncodeSymbols(tables, symbols, TableIndices::PerChannel()).value();
-  ForEachTarget([&] {
+  ForEachCpuTarget([&] {
     std::vector<int16_t> out(symbols.size());
     const auto result = DecodeSymbols(tables, bytes, TableIndices::PerChannel(), out);
     ASSERT_TRUE(result.has_value()) << result.error().message;

@@ -1,4 +1,4 @@
-// Shared by this room's tests: CPU targets, reproducible random tables and symbols, the golden file.
+// Shared by this room's tests: reproducible random tables and symbols, the golden file.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,25 +8,11 @@
 #include <random>
 #include <vector>
 
-#define HWY_WANT_AVX3_DL
 #include "entropy/rans.h"
 #include "entropy/table.h"
 #include "entropy/table_fit.h"
-#include "hwy/highway.h"
-#include "hwy/targets.h"
 
 namespace lichen::entropy_test {
-
-// Runs body once per compiled and supported CPU target, with dispatch forced to it.
-template <class Body>
-void ForEachTarget(Body body) {
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-}
 
 class Random {
  public:

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "train/cnn/depthwise.h"
 #include "train/cnn/quantisers.h"
 
 namespace lichen {
@@ -74,13 +75,12 @@ Cnn::Cnn(CnnDefinition definition, CnnPrecision precision)
 }
 
 torch::Tensor Cnn::Convolved(size_t i, const torch::Tensor& x, const torch::Tensor& weight) const {
-  const CnnLayerShape& s = shapes_[i];
   if (definition_.layers[i].is_linear) {
     return torch::matmul(x.flatten(1), weight.flatten(1).t()).view({x.size(0), -1, 1, 1});
   }
   const int64_t pad = definition_.layers[i].pad;
-  return torch::conv2d(x, weight, {}, /*stride=*/1, /*padding=*/{pad, pad}, /*dilation=*/1,
-                       s.groups);
+  if (definition_.layers[i].is_depthwise) return DepthwiseConv(x, weight, pad);
+  return torch::conv2d(x, weight, {}, /*stride=*/1, /*padding=*/{pad, pad});
 }
 
 Cnn::Scaled Cnn::NormOf(size_t i, const torch::Tensor& sum, double unit, bool pools) {

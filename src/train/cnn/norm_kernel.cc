@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "train/cnn/norm_kernel.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "train/cnn/float_lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace lichen {
@@ -14,16 +15,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr float kRounder = 0x1.8p23F;  // adding and subtracting it leaves no fraction
 
-template <typename D>
-HWY_INLINE hn::Vec<D> LoadFloats(D d, const float* from) {
-  return hn::LoadU(d, from);
-}
-template <typename D>
-HWY_INLINE hn::Vec<D> LoadFloats(D d, const uint16_t* from) {
-  const hn::Rebind<uint16_t, D> halves;
-  const hn::RebindToUnsigned<D> words;
-  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, from))));
-}
 template <typename D>
 HWY_INLINE void StoreFloats(D d, hn::Vec<D> v, float* to) {
   hn::StoreU(v, d, to);
@@ -45,13 +36,6 @@ HWY_INLINE hn::Vec<D> Rounded(D d, hn::Vec<D> z, const QuantiserStep& s) {
   const auto scaled = hn::Mul(z, hn::Set(d, s.inverse));
   const auto clamped = hn::Min(hn::Max(scaled, hn::Set(d, s.low)), hn::Set(d, s.high));
   return hn::Sub(hn::Add(clamped, hn::Set(d, kRounder)), hn::Set(d, kRounder));
-}
-
-template <typename D>
-HWY_INLINE void AddTo(D d, hn::Vec<D> v, double* to) {
-  HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
-  hn::StoreU(v, d, lanes);
-  for (size_t c = 0; c < hn::Lanes(d); ++c) to[c] += lanes[c];
 }
 
 // Where the values of y behind a value of x lie, from the first of them.
@@ -101,16 +85,6 @@ HWY_INLINE hn::Vec<D> Passing(D d, const NormQuantiser& q, hn::Vec<D> z) {
         hn::Add(passing, hn::IfThenElseZero(passes, hn::Set(d, q.shares[w] * q.output_scale)));
   }
   return passing;
-}
-
-// Calls f(tag, first channel) for vectors of channels, and for single ones where no vector is left.
-template <typename F>
-HWY_INLINE void ForBlocks(int64_t channels, const F& f) {
-  const hn::ScalableTag<float> d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t first = 0;
-  for (; first + lanes <= channels; first += lanes) f(d, first);
-  for (; first < channels; ++first) f(hn::CappedTag<float, 1>(), first);
 }
 
 // Calls f(offset in x, offset in y) for every pixel of x.

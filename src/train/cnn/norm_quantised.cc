@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "train/cnn/cpu_kernels.h"
 #include "train/cnn/norm_kernel.h"
 #include "train/cnn/quantisers.h"
 
@@ -15,24 +16,6 @@ constexpr int64_t kPixelsPerPart = 1 << 10;  // the unit of parallel work and of
 std::span<const float> Floats(const torch::Tensor& t) {
   return t.defined() ? std::span<const float>(t.data_ptr<float>(), static_cast<size_t>(t.numel()))
                      : std::span<const float>();
-}
-
-template <typename F>
-void OfType(const torch::Tensor& t, F&& f) {
-  if (t.scalar_type() == torch::kBFloat16) {
-    f(uint16_t{});
-  } else {
-    f(float{});
-  }
-}
-
-template <typename T>
-T* Data(const torch::Tensor& t) {
-  return static_cast<T*>(t.data_ptr());
-}
-
-torch::Tensor ChannelsLast(const torch::Tensor& t) {
-  return t.contiguous(torch::MemoryFormat::ChannelsLast);
 }
 
 // What both directions need, in a form that an AutogradContext keeps.
@@ -65,14 +48,6 @@ struct Parts {
   int64_t rows_, width_, channels_, rows_per_part_;
   bool pools_;
 };
-
-// Runs f(part) for all parts.
-template <typename F>
-void ForParts(int64_t count, F&& f) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) f(part);
-  });
-}
 
 // Sum and sum of squares of y per channel, (2, channels), float64.
 torch::Tensor ChannelSums(const torch::Tensor& y) {
@@ -193,10 +168,6 @@ class NormOnCpu : public torch::autograd::Function<NormOnCpu> {
   }
 };
 
-bool HasKernel(const torch::Tensor& y) {
-  return y.is_cpu() && (y.scalar_type() == torch::kFloat32 || y.scalar_type() == torch::kBFloat16);
-}
-
 }  // namespace
 
 torch::Tensor NormQuantisedByTensors(const torch::Tensor& y, double unit,
@@ -219,7 +190,7 @@ torch::Tensor NormQuantised(const torch::Tensor& y, double unit, const BatchNorm
                             const ActivationMixture& activation, bool pools, bool is_training) {
   LICHEN_CHECK(activation.steps.size() <= kWidthsAtMost);
   const bool is_even = y.size(2) % 2 == 0 && y.size(3) % 2 == 0;
-  if (!is_training || !HasKernel(y) || (pools && !is_even)) {
+  if (!is_training || !HasCpuKernel(y) || (pools && !is_even)) {
     return NormQuantisedByTensors(y, unit, norm, activation, pools, is_training);
   }
   const torch::Tensor shares =

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_cpu_targets.h"
 #include "train/cnn/quantisers.h"
 
 namespace lichen {
@@ -58,15 +59,18 @@ class EveryNorm : public testing::TestWithParam<Case> {};
 // A value at a boundary of two steps may fall to either side: few elements differ, and the whole hardly.
 TEST_P(EveryNorm, IsThatOfTheLibrary) {
   const Outcome expected = RunOf(&NormQuantisedByTensors, GetParam());
-  const Outcome found = RunOf(&NormQuantised, GetParam());
   const double bound = GetParam().type == torch::kFloat32 ? 1e-4 : 1e-2;
-  for (size_t i = 0; i < expected.tensors.size(); ++i) {
-    const auto& [name, e] = expected.tensors[i];
-    const torch::Tensor a = e.to(torch::kFloat64), b = found.tensors[i].second.to(torch::kFloat64);
-    ASSERT_EQ(a.sizes(), b.sizes()) << name;
-    EXPECT_LT((a - b).norm().item<double>(), bound * a.norm().item<double>()) << name;
-    EXPECT_GT(a.norm().item<double>(), 0) << name;
-  }
+  ForEachCpuTarget([&] {
+    const Outcome found = RunOf(&NormQuantised, GetParam());
+    for (size_t i = 0; i < expected.tensors.size(); ++i) {
+      const auto& [name, e] = expected.tensors[i];
+      const torch::Tensor a = e.to(torch::kFloat64),
+                          b = found.tensors[i].second.to(torch::kFloat64);
+      ASSERT_EQ(a.sizes(), b.sizes()) << name;
+      EXPECT_LT((a - b).norm().item<double>(), bound * a.norm().item<double>()) << name;
+      EXPECT_GT(a.norm().item<double>(), 0) << name;
+    }
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(
