@@ -144,9 +144,4 @@ Result<void> CheckProblem(const PackingProblem& problem);
 // Error as CheckProblem(). Milliseconds.
 Result<std::optional<PackingRecipe>> SearchPacking(const PackingProblem& problem);
 
-// The factor of SearchPacking() on a DSP48E2, 0 where nothing fits. Remembers what it was asked before; any thread may call it.
-// Requires what CheckProblem() checks.
-double DspFactor(int kernel, int weight_bits, int activation_bits,
-                 WeightRange range = WeightRange::kFull, int accumulate = 1);
-
 }  // namespace lichen

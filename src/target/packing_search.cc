@@ -204,22 +204,4 @@ Result<std::optional<PackingRecipe>> SearchPacking(const PackingProblem& problem
   return best;
 }
 
-double DspFactor(int kernel, int weight_bits, int activation_bits, WeightRange range,
-                 int accumulate) {
-  using Key = std::tuple<int, int, int, WeightRange, int>;
-  static std::mutex mutex;
-  static std::map<Key, double> factors;
-  const Key key{kernel, weight_bits, activation_bits, range, accumulate};
-  {
-    const std::lock_guard lock(mutex);
-    if (const auto found = factors.find(key); found != factors.end()) return found->second;
-  }
-  const Result<std::optional<PackingRecipe>> recipe =
-      SearchPacking({kernel, weight_bits, activation_bits, range, accumulate});
-  LICHEN_CHECK(recipe.has_value());
-  const double factor = *recipe ? (*recipe)->factor : 0;
-  const std::lock_guard lock(mutex);
-  return factors.try_emplace(key, factor).first->second;
-}
-
 }  // namespace lichen

@@ -216,15 +216,6 @@ TEST(Packing, MoreOverlapAndFewerProductsInALaneNeverLose) {
   }
 }
 
-TEST(Packing, FactorsAreRemembered) {
-  for (const auto range : kWeightRanges) {
-    const PackingProblem problem = Problem(3, 4, 4, range, 2);
-    EXPECT_EQ(DspFactor(3, 4, 4, range, 2), Recipe(problem).factor);
-    EXPECT_EQ(DspFactor(3, 4, 4, range, 2), Recipe(problem).factor);
-  }
-  EXPECT_EQ(DspFactor(1, 28, 28), 0);
-}
-
 TEST(Packing, ProblemsOutOfRangeAreErrors) {
   const auto message = [](PackingProblem problem) {
     return SearchPacking(problem).error().message;
