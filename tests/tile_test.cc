@@ -352,6 +352,8 @@ TEST(TileVerify, FindsEachPlantedFault) {
       {[](Plan& p) { Nth<Store>(p, 1).address_bytes = Nth<Store>(p, 0).address_bytes; },
        "a second time"},
       {[](Plan& p) { Nth<Store>(p, 0).valid_elements -= 8; }, "before it is written"},
+      {[](Plan& p) { Nth<Store>(p, 0).run = 0; }, "run is 0"},
+      {[](Plan& p) { Nth<Store>(p, 0).split = Nth<Store>(p, 0).run; }, "not within a run"},
       {[](Plan& p) { Nth<Load>(p, 0).base = 65000; }, "exceed"},
       {[](Plan& p) { Nth<Compute>(p, 0).source_base = 65000; }, "exceed"},
       {[](Plan& p) { Nth<Compute>(p, 1).target_base = 65000; }, "exceed"},

@@ -1,5 +1,7 @@
 #include "accel/tile/instruction.h"
 
+#include <fmt/format.h>
+
 namespace lichen::tile {
 namespace {
 
@@ -96,6 +98,12 @@ const Sync& SyncOf(const Instruction& instruction) {
 }
 
 std::string_view Name(const Instruction& instruction) { return Codec::Name(instruction); }
+std::string RunProblem(const Store& store) {
+  if (store.run == 0) return "run is 0";
+  if (store.split < store.run) return "";
+  return fmt::format("split is {}, not within a run of {}", store.split, store.run);
+}
+
 std::string FieldProblem(const Instruction& instruction) {
   return Codec::FieldProblem(instruction);
 }

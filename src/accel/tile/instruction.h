@@ -128,6 +128,9 @@ using Instruction = std::variant<End, Load, Weight, Compute, Store>;
 const Sync& SyncOf(const Instruction& instruction);
 std::string_view Name(const Instruction& instruction);
 
+// Why its elements are none, or nothing: `run` is at least 1, `split` before its end.
+std::string RunProblem(const Store& store);
+
 // What does not fit its field, or nothing.
 std::string FieldProblem(const Instruction& instruction);
 

@@ -249,7 +249,7 @@ Result<void> Machine::Run(const Store& i) {
   if (bytes != 2 && (bytes != 1 || design_.ElementBytes() != 1)) {
     return Fail("element_bytes is {}", bytes);
   }
-  if (i.run == 0) return Fail("run is 0");
+  if (const std::string problem = RunProblem(i); !problem.empty()) return Fail("{}", problem);
   for (int64_t r = 0; r < i.rows; ++r) {
     uint64_t at = i.address_bytes + static_cast<uint64_t>(r) * i.row_stride_bytes;
     if (at + i.valid_elements * bytes > memory_.size()) {

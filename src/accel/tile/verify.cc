@@ -217,6 +217,7 @@ class Proof {
   }
 
   Result<void> Check(const Store& i, UnitIndex unit, const Clock& clock, size_t index) {
+    if (const std::string problem = RunProblem(i); !problem.empty()) return Fail("{}", problem);
     // Pixels and rows that it reads, and of a pixel the words.
     const int64_t pooled = i.pools ? 2 : 1;
     const int64_t columns = pooled * ((int64_t{i.valid_elements} + i.run - 1) / i.run);
