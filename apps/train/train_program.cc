@@ -12,6 +12,7 @@
 #include "apps/train/clock_text.h"
 #include "apps/train/cnn_run.h"
 #include "apps/train/train_options.h"
+#include "base/huge_pages.h"
 #include "train/cnn/definition.h"
 #include "train/evaluate_checkpoint.h"
 #include "train/recipe_file.h"
@@ -214,9 +215,11 @@ int Main(int argc, char** argv) {
 }  // namespace lichen
 
 int main(int argc, char** argv) {
-  // Activations of a step come and go: their page faults, each time anew, took a fifth of a step.
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  // Activations of a step come and go: their page faults, each time anew, took a fifth of a step, those of small pages a tenth of
+  // the rest.
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  lichen::ReserveHeap(size_t{1} << 30);
   mallopt(M_TOP_PAD, 64 << 20);
   try {
     const int code = lichen::Main(argc, argv);
