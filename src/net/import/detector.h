@@ -1,6 +1,8 @@
 // What the importers of detection networks share.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +12,12 @@
 #include "net/int_net.h"
 
 namespace lichen {
+
+// UltraNet and UltraNet_Bypass: channels of the picture and of every layer's output; a 2x2 maximum follows each of the first layers.
+inline constexpr size_t kUltranetLayers = 9;
+inline constexpr std::array<int64_t, kUltranetLayers + 1> kUltranetChannels = {3,  16, 32, 64, 64,
+                                                                               64, 64, 64, 64, 36};
+inline constexpr size_t kUltranetPools = 4;
 
 // UltraNet's head in words, for metadata["head"].
 inline constexpr std::string_view kUltranetHead =

@@ -16,9 +16,6 @@
 namespace lichen {
 namespace {
 
-constexpr size_t kLayers = 9;
-constexpr std::array<int64_t, kLayers + 1> kChannels = {3, 16, 32, 64, 64, 64, 64, 64, 64, 36};
-constexpr size_t kPools = 4;  // after conv_0 .. conv_3
 constexpr size_t kBypassFrom = 3;
 constexpr size_t kBypassTo = 7;
 constexpr size_t kArraysPerLayer = 6;  // w, gamma, beta, mean, variance, epsilon
@@ -42,15 +39,15 @@ class Importer {
 
   Result<Model> Run() {
     TensorId at = builder_.Input({.name = "input",
-                                  .channels = kChannels[0],
+                                  .channels = kUltranetChannels[0],
                                   .range = {0, kInputMax},
                                   .scale = {1.0 / static_cast<double>(kInputMax)}});
     TensorId bypass;
-    for (size_t i = 0; i + 1 < kLayers; ++i) {
+    for (size_t i = 0; i + 1 < kUltranetLayers; ++i) {
       if (i == kBypassTo) at = AddBypass(builder_, bypass, at);
       LICHEN_TRY(at, InPlace(fmt::format("conv_{}", i), AddLayer(i, at)));
       if (i == kBypassFrom) bypass = at;
-      if (i < kPools) at = AddPool2x2(builder_, at, fmt::format("pool_{}", i));
+      if (i < kUltranetPools) at = AddPool2x2(builder_, at, fmt::format("pool_{}", i));
     }
     LICHEN_TRY(at, InPlace("conv_8", AddLast(at)));
     builder_.Output(at);
@@ -128,7 +125,7 @@ class Importer {
   }
 
   Result<TensorId> AddLayer(size_t layer, TensorId at) {
-    const int64_t out = kChannels[layer + 1];
+    const int64_t out = kUltranetChannels[layer + 1];
     IntParams p;
     LICHEN_TRY(p.weights, Weights(layer * kArraysPerLayer, out, builder_.tensor(at).channels, 3));
     p.weight_bits = kWeightBits;
@@ -142,8 +139,8 @@ class Importer {
   }
 
   Result<TensorId> AddLast(TensorId at) {
-    constexpr size_t kFirst = (kLayers - 1) * kArraysPerLayer;
-    const int64_t out = kChannels.back();
+    constexpr size_t kFirst = (kUltranetLayers - 1) * kArraysPerLayer;
+    const int64_t out = kUltranetChannels.back();
     IntParams p;
     LICHEN_TRY(p.weights, Weights(kFirst, out, builder_.tensor(at).channels, 1));
     p.weight_bits = kWeightBits;

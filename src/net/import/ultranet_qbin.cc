@@ -14,35 +14,33 @@
 namespace lichen {
 namespace {
 
-constexpr size_t kLayers = 9;
-constexpr std::array<int64_t, kLayers + 1> kChannels = {3, 16, 32, 64, 64, 64, 64, 64, 64, 36};
-constexpr size_t kPools = 4;  // after conv_0 .. conv_3
 constexpr int kActivationBits = 4;
 constexpr int kInputBits = 8;
 constexpr int64_t kActivationMax = 15;
 
-int64_t KernelOf(size_t layer) { return layer + 1 == kLayers ? 1 : 3; }
+int64_t KernelOf(size_t layer) { return layer + 1 == kUltranetLayers ? 1 : 3; }
 
 int64_t WeightsOf(size_t layer) {
-  return KernelOf(layer) * KernelOf(layer) * kChannels[layer] * kChannels[layer + 1];
+  return KernelOf(layer) * KernelOf(layer) * kUltranetChannels[layer] *
+         kUltranetChannels[layer + 1];
 }
 
 size_t FileBytes() {
   int64_t bytes = 0;
-  for (size_t i = 0; i < kLayers; ++i) {
-    bytes += WeightsOf(i) + kChannels[i + 1] * (i + 1 == kLayers ? 4 : 8);
+  for (size_t i = 0; i < kUltranetLayers; ++i) {
+    bytes += WeightsOf(i) + kUltranetChannels[i + 1] * (i + 1 == kUltranetLayers ? 4 : 8);
   }
   return static_cast<size_t>(bytes);
 }
 
 // "8,4,4,..." -> widths of the nine layers.
-Result<std::array<int, kLayers>> ParseBits(std::string_view text) {
-  std::array<int, kLayers> bits{};
+Result<std::array<int, kUltranetLayers>> ParseBits(std::string_view text) {
+  std::array<int, kUltranetLayers> bits{};
   const char* at = text.data();
   const char* end = text.data() + text.size();
-  for (size_t i = 0; i < kLayers; ++i) {
+  for (size_t i = 0; i < kUltranetLayers; ++i) {
     const auto [next, error] = std::from_chars(at, end, bits[i]);
-    const bool is_last = i + 1 == kLayers;
+    const bool is_last = i + 1 == kUltranetLayers;
     if (error != std::errc() || bits[i] < 2 || bits[i] > 8 || (next == end) != is_last ||
         (!is_last && *next != ',')) {
       return FailUsage("bits='{}' is not nine widths of 2 to 8, separated by commas", text);
@@ -54,16 +52,16 @@ Result<std::array<int, kLayers>> ParseBits(std::string_view text) {
 
 class Importer {
  public:
-  Importer(std::vector<uint8_t> bytes, std::optional<std::array<int, kLayers>> bits)
+  Importer(std::vector<uint8_t> bytes, std::optional<std::array<int, kUltranetLayers>> bits)
       : bytes_(std::move(bytes)), bits_(bits), builder_("main") {}
 
   Result<Model> Run() {
     TensorId at =
         builder_.Input({.name = "input", .channels = 3, .range = {0, 255}, .scale = {1.0 / 255}});
     int last_bits = 0;
-    for (size_t i = 0; i < kLayers; ++i) {
+    for (size_t i = 0; i < kUltranetLayers; ++i) {
       LICHEN_TRY(at, AddLayer(i, at, last_bits));
-      if (i < kPools) at = AddPool2x2(builder_, at, fmt::format("pool_{}", i));
+      if (i < kUltranetPools) at = AddPool2x2(builder_, at, fmt::format("pool_{}", i));
     }
     builder_.Output(at);
     const int64_t div = ((int64_t{1} << (last_bits - 1)) - 1) * kActivationMax;
@@ -110,9 +108,9 @@ class Importer {
   }
 
   Result<TensorId> AddLayer(size_t layer, TensorId at, int& bits) {
-    const bool is_last = layer + 1 == kLayers;
-    const int64_t in = kChannels[layer];
-    const int64_t out = kChannels[layer + 1];
+    const bool is_last = layer + 1 == kUltranetLayers;
+    const int64_t in = kUltranetChannels[layer];
+    const int64_t out = kUltranetChannels[layer + 1];
     const auto kernel = static_cast<int32_t>(KernelOf(layer));
     IntParams p;
     p.weights = OhwiFromOihw<int16_t>(TakeInt8(WeightsOf(layer)), out, in, kernel, kernel);
@@ -139,14 +137,14 @@ class Importer {
 
   std::vector<uint8_t> bytes_;
   size_t at_ = 0;
-  std::optional<std::array<int, kLayers>> bits_;
+  std::optional<std::array<int, kUltranetLayers>> bits_;
   GraphBuilder<IntParams> builder_;
 };
 
 }  // namespace
 
 Result<Model> ImportUltranetQbin(const std::filesystem::path& path, const ImportOptions& options) {
-  std::optional<std::array<int, kLayers>> bits;
+  std::optional<std::array<int, kUltranetLayers>> bits;
   if (const auto it = options.find("bits"); it != options.end()) {
     LICHEN_TRY(bits, ParseBits(it->second));
   }
