@@ -103,8 +103,7 @@ class Builder {
       default:
         return Fail(
             "is a {}; the library has Conv2d, Linear, MaxPool, and Requant, SpaceToDepth and "
-            "Concat "
-            "of a bypass. `lichen compile` and `lichen emit` take it",
+            "Concat of a bypass. `lichen compile` and `lichen emit` take it",
             Name(node.kind));
     }
   }
@@ -163,9 +162,7 @@ class Builder {
       return Fail("keeps {} rows of {} x {} values, more than {}: take a smaller picture", rows,
                   in.size.w, in.channels, kMaxLineValues);
     }
-    if (const int bits = UnsignedBits(info.range); bits > 0 && !IsLast(node)) {
-      LICHEN_TRY_VOID(Activate(p.requant, bits, layer));
-    } else if (IsLast(node) && IsPlain(p.requant) && Contains(node)) {
+    if (IsLast(node) && IsPlain(p.requant) && Contains(node)) {
       Place& out = network_.places[layer.output];
       const int64_t products = layer.is_depthwise ? layer.kernel * layer.kernel
                                : layer.is_linear  ? in.size.h * in.size.w * in.channels
@@ -174,8 +171,8 @@ class Builder {
                            static_cast<int>(std::bit_width(static_cast<uint64_t>(products - 1)));
       out.bits = std::max(sum_bits, layer.bias_bits) + 1;
       out.is_signed = true;
-    } else if (bits > 0) {
-      LICHEN_TRY_VOID(Activate(p.requant, bits, layer));
+    } else if (const int bits = UnsignedBits(info.range); bits > 0) {
+      Activate(p.requant, bits, layer);
     } else {
       return Fail(
           "gives [{}, {}]: the library's layers give unsigned values of 1 to {} bits, the last one "
@@ -186,12 +183,11 @@ class Builder {
     return {};
   }
 
-  Result<void> Activate(const ChannelRequant& r, int bits, Layer& layer) {
+  void Activate(const ChannelRequant& r, int bits, Layer& layer) {
     layer.inc = PerChannel(r.multiplier, network_.output(layer).channels);
     layer.inc_bits = SignedBits(layer.inc);
     layer.shift = r.post_shift;
     network_.places[layer.output].bits = bits;
-    return {};
   }
 
   bool IsLast(const IntNode& node) const { return node.output == graph_.outputs[0]; }
