@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -38,6 +40,18 @@ double PeakMib(const std::vector<std::string>& arguments) {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+// The middle of three runs: which threads happen to work at the same moment moves a single peak by
+// some 3 MiB.
+double MedianPeakMib(const std::vector<std::string>& arguments) {
+  std::array<double, 3> peaks;
+  for (double& peak : peaks) {
+    peak = PeakMib(arguments);
+    if (peak < 0) return peak;
+  }
+  std::sort(peaks.begin(), peaks.end());
+  return peaks[1];
+}
+
 bool Large() { return std::getenv("LICHEN_LARGE") != nullptr; }
 
 class Memory : public testing::Test {
@@ -58,8 +72,9 @@ class Memory : public testing::Test {
     const std::string out = folder_ / ("out." + format);
     EXPECT_GE(PeakMib({"render", picture, "--size", fmt::format("{}x{}", height, width)}), 0);
     const std::string model = LICHEN_SOURCE_DIR "/models/default.lichen";
-    const double encode = PeakMib({"encode", picture, coded, "--model", model, "--threads", "2"});
-    const double decode = PeakMib({"decode", coded, out, "--model", model, "--threads", "2"});
+    const double encode =
+        MedianPeakMib({"encode", picture, coded, "--model", model, "--threads", "2"});
+    const double decode = MedianPeakMib({"decode", coded, out, "--model", model, "--threads", "2"});
     EXPECT_GE(encode, 0);
     EXPECT_GE(decode, 0);
     std::fflush(stdout);
@@ -73,11 +88,14 @@ class Memory : public testing::Test {
 TEST_F(Memory, DoesNotGrowWithTheHeight) {
   const int64_t width = Large() ? 4096 : 1024;
   const int64_t low = Large() ? 2048 : 512;
+  // 3 MiB of chance are more than a tenth of a small picture's peak. Held whole, the higher of the
+  // two would cost 24 MiB of pixels or 8 MiB of latents: more than a quarter.
+  const double tolerance = Large() ? 0.1 : 0.25;
   for (const char* format : {"png", "ppm"}) {
     const auto [encode_low, decode_low] = Peaks(width, low, format);
     const auto [encode_high, decode_high] = Peaks(width, low * 16, format);
-    EXPECT_NEAR(encode_high / encode_low, 1, 0.1);
-    EXPECT_NEAR(decode_high / decode_low, 1, 0.1);
+    EXPECT_NEAR(encode_high / encode_low, 1, tolerance);
+    EXPECT_NEAR(decode_high / decode_low, 1, tolerance);
   }
 }
 
