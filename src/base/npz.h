@@ -1,8 +1,8 @@
 // Reads NumPy .npz files: .zip archives of .npy members, stored or deflated.
 //
-// Contract: the file is not trusted: all sizes and places are checked, the members' checksums too, and memory
-// stays within max_bytes for the file and as much for the uncompressed members. Encrypted members, zip64 archives
-// and archives in parts are refused. Errors name the file and the member.
+// Contract: the file is not trusted: libzip checks its records and the members' checksums, and memory stays within
+// max_bytes for the file and as much for the uncompressed members. Encrypted members are refused. Errors name the file
+// and the member.
 #pragma once
 
 #include <cstdint>

@@ -149,10 +149,10 @@ TEST_F(Npz, NamesTheMemberThatItRefuses) {
   EXPECT_THAT(ErrorOf({{.name = "a.npy", .data = a_, .flags = 1}}),
               HasSubstr("x.npz: a.npy: is encrypted"));
   EXPECT_THAT(ErrorOf({{.name = "a.npy", .data = a_, .method = 12}}),
-              HasSubstr("a.npy: its compression method 12"));
+              HasSubstr("a.npy: is damaged"));
   EXPECT_THAT(
       ErrorOf({{.name = "a.npy", .data = a_, .stated_bytes = 0xFFFFFFFF}}, uint64_t{1} << 33),
-      HasSubstr("a.npy: its size stands in a zip64 record"));
+      HasSubstr("x.npz: is no .npz file, or the directory at its end is damaged"));
   EXPECT_THAT(ErrorOf({{.name = "a.npy", .data = a_}, {.name = "a.npy", .data = a_}}),
               HasSubstr("a.npy: stands there twice"));
   EXPECT_THAT(ErrorOf({{.name = "a.npy", .data = {1, 2, 3}}}),
@@ -163,9 +163,9 @@ TEST_F(Npz, NamesTheMemberThatItRefuses) {
 TEST_F(Npz, BoundsWhatItUnpacks) {
   // 4 KB that pack to a few bytes, in a file that is small enough.
   EXPECT_THAT(ErrorOf({{.name = "b.npy", .data = b_, .method = 8}}, 1000),
-              HasSubstr("b.npy: the arrays up to here have 4128 bytes, more than the 1000"));
+              HasSubstr("b.npy: the arrays up to here have more than the 1000 bytes"));
   EXPECT_THAT(ErrorOf({{.name = "b.npy", .data = b_, .method = 8, .stated_bytes = 100}}, 1000),
-              HasSubstr("b.npy: its deflate data gives more than 100 bytes"));
+              HasSubstr("b.npy: has more than the 100 bytes of its header"));
   EXPECT_THAT(ErrorOf({{.name = "b.npy", .data = b_, .method = 8, .stated_bytes = 5000}}),
               HasSubstr("b.npy: has 4128 bytes, not the 5000"));
 }
