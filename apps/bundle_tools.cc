@@ -1,8 +1,11 @@
 #include "apps/bundle_tools.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "accel/common/plan_container.h"
 #include "base/files.h"
@@ -11,6 +14,30 @@
 namespace lichen {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+Result<void> Write(const fs::path& folder, const accel::BundleFile& file) {
+  return WriteFile(folder / file.path, std::span<const uint8_t>(file.bytes));
+}
+
+Result<void> WriteNewFolder(const fs::path& folder, const std::vector<accel::BundleFile>& files) {
+  std::error_code error;
+  const fs::path whole = fs::absolute(folder.has_filename() ? folder : folder.parent_path(), error);
+  const fs::path partial =
+      whole.parent_path() / fmt::format(".{}.{}", whole.filename().string(), ::getpid());
+  const auto write = [&]() -> Result<void> {
+    for (const accel::BundleFile& file : files) LICHEN_TRY_VOID(Write(partial, file));
+    fs::rename(partial, whole, error);
+    if (error) return Fail("{}: cannot be written: {}", folder.string(), error.message());
+    return {};
+  };
+  const Result<void> written = write();
+  if (!written) fs::remove_all(partial, error);
+  return written;
+}
+
+}  // namespace
 
 Result<void> RunShell(const std::string& line, const fs::path& log, std::string_view what) {
   constexpr size_t kShown = 1500;
@@ -28,7 +55,7 @@ Result<std::vector<std::string>> CheckManifest(const fs::path& folder, bool is_e
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, 1 << 22));
   const auto manifest = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
   if (!manifest.is_object() || !manifest.contains("files") || !manifest["files"].is_object()) {
-    return Fail("{}: is damaged; emit the bundle again", path.string());
+    return Fail("{}: is damaged; emit the bundle again, into a new folder", path.string());
   }
   std::vector<std::string> names;
   for (const auto& [name, hash] : manifest["files"].items()) {
@@ -47,21 +74,40 @@ Result<std::vector<std::string>> CheckManifest(const fs::path& folder, bool is_e
   return names;
 }
 
-Result<nlohmann::ordered_json> WriteBundle(const std::string& plan, const std::string& folder,
-                                           std::vector<accel::BundleFile> files,
-                                           const CommonOptions& common) {
+Result<void> WriteBundle(const fs::path& folder, std::vector<accel::BundleFile>& files) {
+  files.push_back(accel::MakeManifest(files));
+  std::error_code error;
+  if (!fs::exists(folder, error) || fs::is_empty(folder, error)) {
+    return WriteNewFolder(folder, files);
+  }
+  const Result<std::vector<std::string>> old = CheckManifest(folder, /*is_edited=*/true);
+  if (!old) {
+    return Fail("{}: is there already and holds no bundle; name a new folder", folder.string());
+  }
+  std::set<std::string> names;
+  for (const accel::BundleFile& file : files) {
+    names.insert(file.path);
+    // A file that is as it was keeps its time, so that nothing is built again for its sake.
+    const auto before = ReadFile(folder / file.path);
+    if (!before || *before != file.bytes) LICHEN_TRY_VOID(Write(folder, file));
+  }
+  for (const std::string& name : *old) {
+    if (!names.contains(name)) fs::remove(folder / name, error);
+  }
+  return {};
+}
+
+Result<nlohmann::ordered_json> WritePlanBundle(const std::string& plan, const std::string& folder,
+                                               std::vector<accel::BundleFile> files,
+                                               const CommonOptions& common) {
   LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(plan));
   files.push_back({accel::kPlanName, std::move(bytes)});
-  files.push_back(accel::MakeManifest(files));
+  LICHEN_TRY_VOID(WriteBundle(folder, files));
   uint64_t total = 0;
   nlohmann::ordered_json names = nlohmann::ordered_json::array();
   for (const accel::BundleFile& file : files) {
     total += file.bytes.size();
     names.push_back(file.path);
-    // A file that is as it was keeps its time, so that nothing is built again for its sake.
-    const fs::path path = fs::path(folder) / file.path;
-    if (const auto old = ReadFile(path); old && *old == file.bytes) continue;
-    LICHEN_TRY_VOID(WriteFile(path, std::span<const uint8_t>(file.bytes)));
   }
   PrintText(common, "{}: {} files, {} bytes\n", folder, files.size(), total);
   return nlohmann::ordered_json{{"output", folder}, {"files", names}, {"bytes", total}};

@@ -58,7 +58,8 @@ Result<Exit> RunEmit(const Options& o, const CommonOptions& common) {
     LICHEN_TRY(std::vector<tile::BundleFile> vectors, Vectors(std::move(plan), common));
     Append(std::move(vectors), files);
   }
-  LICHEN_TRY(nlohmann::ordered_json json, WriteBundle(o.plan, o.output, std::move(files), common));
+  LICHEN_TRY(nlohmann::ordered_json json,
+             WritePlanBundle(o.plan, o.output, std::move(files), common));
   if (o.is_synthesised) {
     LICHEN_TRY(const tile::SynthesisReport report, Synthesise(o.output, design, common));
     json["synthesis"] = nlohmann::ordered_json::parse(tile::ToJson(report, design));

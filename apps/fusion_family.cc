@@ -316,7 +316,7 @@ Result<Exit> EmitFusion(const std::string& path, const std::string& output,
   LICHEN_TRY(const fusion::Plan plan, fusion::LoadPlan(path));
   LICHEN_TRY_VOID(InPlace(path, fusion::Verify(plan)));
   LICHEN_TRY(const nlohmann::ordered_json json,
-             WriteBundle(path, output, fusion::EmitRtl(plan), common));
+             WritePlanBundle(path, output, fusion::EmitRtl(plan), common));
   if (common.json) PrintJson(json);
   return Exit::kDone;
 }

@@ -1,10 +1,8 @@
 #include "apps/mixq_export.h"
 
-#include <unistd.h>
-
-#include "accel/common/bundle.h"
 #include "accel/mixq/emit.h"
 #include "accel/mixq/folding.h"
+#include "apps/bundle_tools.h"
 #include "base/files.h"
 #include "flow/model_input.h"
 #include "image/reader.h"
@@ -14,8 +12,6 @@
 
 namespace lichen {
 namespace {
-
-namespace fs = std::filesystem;
 
 Result<Size2> PictureSize(const MixqExportOptions& o, const IntNet& net) {
   if (!o.size.empty()) return ParseSize(o.size);
@@ -43,29 +39,6 @@ Result<std::vector<uint8_t>> PictureBytes(const IntNet& net, const Image& pictur
   return bytes;
 }
 
-// Files in a folder that appears whole or not at all.
-Result<void> WriteFolder(const fs::path& folder, const std::vector<accel::BundleFile>& files) {
-  std::error_code error;
-  if (fs::exists(folder, error) &&
-      !(fs::is_directory(folder, error) && fs::is_empty(folder, error))) {
-    return Fail("{}: is there already; name a new folder or remove it", folder.string());
-  }
-  const fs::path whole = fs::absolute(folder.has_filename() ? folder : folder.parent_path(), error);
-  const fs::path partial =
-      whole.parent_path() / fmt::format(".{}.{}", whole.filename().string(), ::getpid());
-  const auto write = [&]() -> Result<void> {
-    for (const accel::BundleFile& file : files) {
-      LICHEN_TRY_VOID(WriteFile(partial / file.path, std::span<const uint8_t>(file.bytes)));
-    }
-    fs::rename(partial, whole, error);
-    if (error) return Fail("{}: cannot be written: {}", folder.string(), error.message());
-    return {};
-  };
-  const Result<void> written = write();
-  if (!written) fs::remove_all(partial, error);
-  return written;
-}
-
 }  // namespace
 
 Result<Exit> ExportMixq(const MixqExportOptions& o, const CommonOptions& common) {
@@ -89,8 +62,7 @@ Result<Exit> ExportMixq(const MixqExportOptions& o, const CommonOptions& common)
   std::vector<accel::BundleFile> files = mixq::Emit(network);
   files.push_back({mixq::kModelName, model_bytes});
   files.push_back({mixq::kInputName, std::move(input)});
-  files.push_back(accel::MakeManifest(files));
-  LICHEN_TRY_VOID(WriteFolder(o.output, files));
+  LICHEN_TRY_VOID(WriteBundle(o.output, files));
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (const mixq::Layer& layer : network.layers) {
     layers.push_back({{"name", layer.name},

@@ -297,8 +297,11 @@ TEST_F(MixqHls, ExportIsWholeOrRefused) {
   EXPECT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml --size 1x1 -o out"), 1);
   EXPECT_FALSE(fs::exists(folder_ / "out"));
   ASSERT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml -o out"), 0);
-  EXPECT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml -o out"), 1);
-  EXPECT_THAT(Read("err.txt"), HasSubstr("is there already"));
+  fs::create_directories(folder_ / "other");
+  Write("other/notes", "mine");
+  EXPECT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml -o other"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("other: is there already and holds no bundle"));
+  EXPECT_EQ(Read("other/notes"), "mine");
   for (const auto& entry : fs::directory_iterator(folder_)) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".out")) << entry.path();
   }

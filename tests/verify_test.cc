@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "net/check.h"
 #include "net/graph_builder.h"
@@ -162,6 +163,16 @@ class Bundle : public testing::Test {
     ASSERT_EQ(Run("compile m.lichen --design d.toml --graph main -o p.plan --size " + size), 0)
         << Read("err.txt");
     ASSERT_EQ(Run("emit p.plan -o bundle --target " + target), 0) << Read("err.txt");
+  }
+
+  std::set<std::string> FilesIn(const fs::path& folder) const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / folder)) {
+      if (entry.is_regular_file()) {
+        names.insert(entry.path().lexically_relative(folder_ / folder).string());
+      }
+    }
+    return names;
   }
 
   fs::path folder_;
@@ -420,6 +431,24 @@ TEST_F(Bundle, ScriptsMakeSense) {
                             .c_str()),
             0)
       << Read("err.txt");
+}
+
+TEST_F(Bundle, AFolderHoldsOneBundleAndNothingOfAnOlderOne) {
+  Emit(kThird, Net(16), "37x50", "all");
+  const auto time = fs::last_write_time(folder_ / "bundle/manifest.json");
+  const auto rtl_time = fs::last_write_time(folder_ / "bundle/plan.plan");
+  ASSERT_TRUE(fs::exists(folder_ / "bundle/hls"));
+  ASSERT_EQ(Run("emit p.plan -o bundle"), 0) << Read("err.txt");
+  ASSERT_EQ(Run("emit p.plan -o fresh/"), 0) << Read("err.txt");
+  EXPECT_EQ(Read("bundle/manifest.json"), Read("fresh/manifest.json"));
+  EXPECT_NE(fs::last_write_time(folder_ / "bundle/manifest.json"), time);
+  EXPECT_EQ(fs::last_write_time(folder_ / "bundle/plan.plan"), rtl_time);  // is as it was
+  EXPECT_EQ(FilesIn("bundle"), FilesIn("fresh"));
+  fs::create_directories(folder_ / "mine");
+  Write("mine/notes", "keep");
+  EXPECT_EQ(Run("emit p.plan -o mine"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("mine: is there already and holds no bundle"));
+  EXPECT_EQ(FilesIn("mine"), std::set<std::string>{"notes"});
 }
 
 TEST_F(Bundle, BadInputIsNamed) {
