@@ -118,6 +118,7 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
   LICHEN_TRY_VOID(RefuseCodecOptions(o));
   LICHEN_TRY(CnnRecipe recipe, ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
                                                         .output = o.output,
+                                                        .seed = o.seed,
                                                         .weight_bits = o.weight_bits,
                                                         .activation_bits = o.activation_bits,
                                                         .is_search = o.is_search}));

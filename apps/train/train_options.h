@@ -19,6 +19,7 @@ struct TrainArguments {
   std::string device = "cpu";
   std::string data_folder;
   std::string output;
+  std::optional<int64_t> seed;
   std::string stage;
   int64_t process_count = 1;
   int64_t rank = 0;
@@ -54,6 +55,11 @@ inline void AddRunOptions(CLI::App& command, TrainArguments& o) {
       .add_option("-o,--output", o.output,
                   "Folder of checkpoint, log and networks, in place of the recipe's")
       ->type_name("DIR");
+  command
+      .add_option("--seed", o.seed,
+                  "Seed of first weights, order of pictures and scenes, in place of the recipe's")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
 }
 
 inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
@@ -140,6 +146,7 @@ inline std::vector<std::string> ToArguments(const TrainArguments& o) {
   if (o.is_restarted) arguments.push_back("--restart");
   if (!o.data_folder.empty()) arguments.insert(arguments.end(), {"--data", o.data_folder});
   if (!o.output.empty()) arguments.insert(arguments.end(), {"--output", o.output});
+  if (o.seed) arguments.insert(arguments.end(), {"--seed", std::to_string(*o.seed)});
   if (!o.evaluated_folder.empty()) {
     arguments.insert(arguments.end(), {"--evaluate", o.evaluated_folder});
   }

@@ -93,8 +93,9 @@ Result<TrainResult> RunStage(const Arguments& o, const Recipe& recipe, bool is_r
 
 // The stages asked for.
 Result<std::vector<Recipe>> Stages(const Arguments& o) {
-  LICHEN_TRY(std::vector<Recipe> stages,
-             ReadRecipe(o.recipe, {.data_folder = o.data_folder, .output = o.output}));
+  LICHEN_TRY(
+      std::vector<Recipe> stages,
+      ReadRecipe(o.recipe, {.data_folder = o.data_folder, .output = o.output, .seed = o.seed}));
   std::erase_if(stages, [&](const Recipe& r) { return !o.stage.empty() && r.stage != o.stage; });
   if (stages.empty()) return FailUsage("--stage {}: the recipe has no such stage", o.stage);
   return stages;

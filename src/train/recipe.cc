@@ -237,6 +237,7 @@ Result<std::vector<Recipe>> ReadRecipe(const fs::path& path, const RecipeOverrid
   if (recipe.model == "streamlic" && recipe.data.crop_px % 64 != 0) {
     return Fail("{}: data.crop_px: must be a multiple of 64 for streamlic", file);
   }
+  if (overrides.seed) recipe.training.seed = *overrides.seed;
   if (!stage) return std::vector<Recipe>{std::move(recipe)};
   if (recipe.model != "streamlic") {
     return Fail("{}: line {}: stage: only streamlic has stages", file, stage->source().begin.line);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,7 @@ struct Recipe {
 struct RecipeOverrides {
   std::filesystem::path data_folder;
   std::filesystem::path output;
+  std::optional<int64_t> seed;  // at least 0, of every stage
 };
 
 // The stages of the recipe, in their order; one without a name where it has none.

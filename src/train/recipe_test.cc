@@ -89,10 +89,11 @@ TEST_F(RecipeText, GivesWayToTheCommandLine) {
   std::string text = kGood;
   text.replace(text.find("pictures"), 8, "nowhere!");
   const auto recipe =
-      Read(text, {.data_folder = folder_ / "pictures", .output = folder_ / "other"});
+      Read(text, {.data_folder = folder_ / "pictures", .output = folder_ / "other", .seed = 12});
   ASSERT_TRUE(recipe) << recipe.error().message;
   EXPECT_EQ(recipe->data.folder, folder_ / "pictures");
   EXPECT_EQ(recipe->output, folder_ / "other");
+  EXPECT_EQ(recipe->training.seed, 12);
   const auto wrong = Read(text, {.data_folder = folder_ / "absent"});
   ASSERT_FALSE(wrong);
   EXPECT_THAT(wrong.error().message, HasSubstr("--data"));

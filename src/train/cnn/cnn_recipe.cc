@@ -106,6 +106,7 @@ Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overri
   LICHEN_TRY(const CnnDefinition net, FindCnn(r.model));
   LICHEN_TRY_VOID(ReadData(open, overrides.data_folder, net.task, r.data));
   LICHEN_TRY_VOID(ReadTraining(open, r));
+  if (overrides.seed) r.training.seed = *overrides.seed;
   LICHEN_TRY_VOID(ReadSearch(open, r.search));
   return r;
 }

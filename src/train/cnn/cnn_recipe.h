@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -48,6 +49,7 @@ struct CnnRecipe {
 struct CnnOverrides {
   std::filesystem::path data_folder;
   std::filesystem::path output;
+  std::optional<int64_t> seed;  // at least 0
   std::string weight_bits;
   std::string activation_bits;
   bool is_search = false;

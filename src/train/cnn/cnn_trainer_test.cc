@@ -159,6 +159,7 @@ TEST_F(CnnRecipeFile, GivesValuesAndErrors) {
   EXPECT_EQ(BitString(Read("", {.weight_bits = "22222", .activation_bits = "33333"})
                           ->precision.activation_bits),
             "33333");
+  EXPECT_EQ(Read("", {.seed = 12})->training.seed, 12);
   EXPECT_THAT(ErrorOf("bitw = \"82468\""), HasSubstr("bitw and bita belong together"));
   EXPECT_THAT(ErrorOf("bitw = \"8246\"\nbita = \"88888\""),
               HasSubstr("network.bitw: '8246' has 4 digits; the network has 5 layers"));
