@@ -77,19 +77,13 @@ module fusion_engine #(
   logic [39:0] program_address;
   logic [15:0] program_words;
   // What the driver reads back, from 0x40 on.
-  logic [32*9-1:0] values;
-  assign values[32*0+:32] = Rows;
-  assign values[32*1+:32] = Columns;
-  assign values[32*2+:32] = ColumnSets;
-  assign values[32*3+:32] = InputWords;
-  assign values[32*4+:32] = WeightWords;
-  assign values[32*5+:32] = StepWords;
-  assign values[32*6+:32] = ParameterWords;
-  assign values[32*7+:32] = OutputWords;
-  assign values[32*8+:32] = ProgramWords;
   axi_lite_registers #(
-      .Id(32'h4C49_4346), .Version(32'h1), .Count(9)) u_registers (
-      .clk_i, .rst_ni, .values_i(values), .awvalid_i(s_axi_awvalid_i), .awready_o(s_axi_awready_o), .awaddr_i(s_axi_awaddr_i),
+      .Id(32'h4C49_4346), .Version(32'h1), .Count(9),
+      .Values(288'(Rows) | 288'(Columns) << 32 | 288'(ColumnSets) << 64 |
+              288'(InputWords) << 96 | 288'(WeightWords) << 128 | 288'(StepWords) << 160 |
+              288'(ParameterWords) << 192 | 288'(OutputWords) << 224 | 288'(ProgramWords) << 256),
+      .HasProgramWords(1'b1)) u_registers (
+      .clk_i, .rst_ni, .awvalid_i(s_axi_awvalid_i), .awready_o(s_axi_awready_o), .awaddr_i(s_axi_awaddr_i),
       .wvalid_i(s_axi_wvalid_i), .wready_o(s_axi_wready_o), .wdata_i(s_axi_wdata_i), .bvalid_o(s_axi_bvalid_o),
       .bready_i(s_axi_bready_i), .arvalid_i(s_axi_arvalid_i), .arready_o(s_axi_arready_o), .araddr_i(s_axi_araddr_i),
       .rvalid_o(s_axi_rvalid_o), .rready_i(s_axi_rready_i), .rdata_o(s_axi_rdata_o), .start_o(start),

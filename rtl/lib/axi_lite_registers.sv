@@ -5,11 +5,12 @@
 module axi_lite_registers #(
   parameter logic [31:0] Id = 32'h4C49_4348,
   parameter logic [31:0] Version = 32'h1,
-  parameter int unsigned Count = 6  // of values, constants of the design
+  parameter int unsigned Count = 1,  // of values
+  parameter logic [32*Count-1:0] Values = '0,  // of the design, read from 0x40 on, the first lowest
+  parameter bit HasProgramWords = 1'b0
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,  // synchronous, active low
-  input  logic [32*Count-1:0] values_i,  // can be read from 0x40 on, the first lowest
   input  logic        awvalid_i,
   output logic        awready_o,
   input  logic [ 7:0] awaddr_i,
@@ -26,7 +27,7 @@ module axi_lite_registers #(
   output logic [31:0] rdata_o,
   output logic        start_o,  // pulse
   output logic [39:0] program_o,
-  output logic [15:0] program_words_o,
+  output logic [15:0] program_words_o,  // 0 without HasProgramWords
   input  logic        busy_i,
   input  logic        finished_i,  // pulse
   input  logic [ 2:0] errors_i,  // pulses: unknown instruction, read response, write response
@@ -74,7 +75,7 @@ module axi_lite_registers #(
           6'h05: program_high_q <= wdata_i[7:0];
           6'h08: interrupt_enable_q <= wdata_i[0];
           6'h09: interrupt_q <= interrupt_q && !wdata_i[0];
-          6'h0B: program_words_q <= wdata_i[15:0];
+          6'h0B: if (HasProgramWords) program_words_q <= wdata_i[15:0];
           default: ;
         endcase
       end
@@ -94,7 +95,7 @@ module axi_lite_registers #(
   logic [31:0] value;
   always_comb begin
     value = '0;
-    for (int unsigned k = 0; k < Count; k++) if (araddr_i[7:2] == 6'(16 + k)) value = values_i[32*k+:32];
+    for (int unsigned k = 0; k < Count; k++) if (araddr_i[7:2] == 6'(16 + k)) value = Values[32*k+:32];
   end
   always_ff @(posedge clk_i) begin
     if (read) begin

@@ -65,15 +65,18 @@ module tile_engine #(
 
   logic start, busy_q, all_idle, ended, unknown, read_error, write_error;
   logic [39:0] program_address;
-  tile_registers #(
-      .Pif(Pif), .Pof(Pof), .Poy(Poy), .Pox(Pox), .EpilogueLanes(EpilogueLanes), .OperandBits(OperandBits)
+  logic [15:0] unused_program_words;
+  axi_lite_registers #(
+      .Id(32'h4C49_4348), .Version(32'h1), .Count(6),
+      .Values(192'(Pif) | 192'(Pof) << 32 | 192'(Poy) << 64 |
+              192'(Pox) << 96 | 192'(EpilogueLanes) << 128 | 192'(OperandBits) << 160)
   ) u_registers (
       .clk_i, .rst_ni, .awvalid_i(s_axi_awvalid_i), .awready_o(s_axi_awready_o), .awaddr_i(s_axi_awaddr_i),
       .wvalid_i(s_axi_wvalid_i), .wready_o(s_axi_wready_o), .wdata_i(s_axi_wdata_i), .bvalid_o(s_axi_bvalid_o),
       .bready_i(s_axi_bready_i), .arvalid_i(s_axi_arvalid_i), .arready_o(s_axi_arready_o),
       .araddr_i(s_axi_araddr_i), .rvalid_o(s_axi_rvalid_o), .rready_i(s_axi_rready_i), .rdata_o(s_axi_rdata_o),
-      .start_o(start), .program_o(program_address), .busy_i(busy_q), .finished_i(busy_q && all_idle),
-      .errors_i({write_error, read_error, unknown}), .interrupt_o);
+      .start_o(start), .program_o(program_address), .program_words_o(unused_program_words), .busy_i(busy_q),
+      .finished_i(busy_q && all_idle), .errors_i({write_error, read_error, unknown}), .interrupt_o);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) busy_q <= 1'b0;

@@ -1,4 +1,4 @@
-// The engine's registers, as rtl/README.md lists them and rtl/tile/tile_registers.sv builds them.
+// The engine's registers, as rtl/README.md lists them and rtl/lib/axi_lite_registers.sv builds them.
 #pragma once
 
 #include <cstdint>

@@ -35,7 +35,7 @@ constexpr BlockModule kModules[] = {
     {Block::kPrepare, "tile_prepare", "tile_compute"},
     {Block::kWeight, "tile_weight", "tile_engine"},
     {Block::kFetch, "tile_fetch", "tile_engine"},
-    {Block::kRegisters, "tile_registers", "tile_engine"},
+    {Block::kRegisters, "axi_lite_registers", "tile_engine"},
     {Block::kEngine, "tile_engine", ""}};
 static_assert(std::size(kModules) == kBlockCount);
 
