@@ -201,6 +201,7 @@ std::vector<PackingProblem> SamplePackings() {
       {5, 2, 2, kFull, 1, kDevice, 1},   {5, 2, 4, kNarrow, 1, kDevice, 1},
       {5, 4, 4, kNarrow, 1, kDevice, 1}, {5, 3, 3, kFull, 4, kDevice, 2},
       {5, 4, 2, kNarrow, 1, kDevice, 2}, {7, 3, 5, kFull, 2, kDevice, 1},
+      {3, 2, 2, kFull, 1, kDevice, 2},
   };
 }
 

@@ -29,6 +29,49 @@ int LaneBits(const PartProblem& p, const PackingShape& s, ActivationOffset offse
   return BitLength((one.hi - one.lo) * p.accumulate);
 }
 
+// Most bits of the lanes at the end of all axes inside `axis`, but not at the end of it: those that lie just below its next step.
+int BitsBelowStep(const PartProblem& p, const PackingShape& s, const LayoutChoice& choice,
+                  size_t axis) {
+  const auto place = [&](LaneAxis wanted) {
+    return static_cast<size_t>(std::ranges::find(choice.nesting, wanted) - choice.nesting.begin());
+  };
+  const int last = LaneCount(s, LaneAxis::kShared) - 1;
+  const size_t shared = place(LaneAxis::kShared);
+  const size_t row = place(LaneAxis::kRow);
+  int bits = 0;
+  for (const bool is_top_row : {true, false}) {
+    if (is_top_row ? row == axis : row < axis || s.rows == 1) continue;
+    for (int lane = shared < axis ? last : 0; lane <= (shared == axis ? last - 1 : last); ++lane)
+      bits = std::max(bits, LaneBits(p, s, choice.offset, lane, is_top_row));
+  }
+  return bits;
+}
+
+// Axis by axis, each as tight as the lanes and the fields of activations inside it let it be: fields are wires and must not touch.
+Layout SmallestPitches(const PartProblem& p, const PackingShape& s, const LayoutChoice& choice) {
+  const int gap = std::max(1, choice.overlap);  // lanes never begin closer together
+  Layout layout;
+  layout.pitch = gap;
+  int span = 0;                       // from the first lane inside the axis to the last
+  int field_end = p.activation_bits;  // of the activations inside the axis
+  for (size_t axis = 0; axis < choice.nesting.size(); ++axis) {
+    const LaneAxis which = choice.nesting[axis];
+    const int count = LaneCount(s, which);
+    if (count == 1) continue;
+    int pitch = span + std::max(gap, BitsBelowStep(p, s, choice, axis) - choice.overlap);
+    const int fields = which == LaneAxis::kShared ? s.pixels : which == LaneAxis::kRow ? s.rows : 1;
+    if (fields > 1) {
+      pitch = std::max(pitch, field_end);
+      field_end += (fields - 1) * pitch;
+    }
+    span += (count - 1) * pitch;
+    (which == LaneAxis::kShared ? layout.pitch
+     : which == LaneAxis::kRow  ? layout.row_pitch
+                                : layout.channel_pitch) = pitch;
+  }
+  return layout;
+}
+
 // Where the words' fields begin.
 struct Bases {
   std::vector<int> weight;
@@ -65,6 +108,11 @@ Interval EvenWord(const Interval& value, const Interval& top, int groups, int gr
 }
 
 }  // namespace
+
+int LaneCount(const PackingShape& shape, LaneAxis axis) {
+  if (axis == LaneAxis::kShared) return shape.taps + shape.pixels - 1;
+  return axis == LaneAxis::kRow ? shape.rows : shape.channels;
+}
 
 int BitLength(int64_t value) { return std::bit_width(static_cast<uint64_t>(value)); }
 
@@ -126,37 +174,13 @@ std::optional<Layout> FindLayout(const PartProblem& p, const PackingShape& s,
                                  const LayoutChoice& choice) {
   // Fields of activations alone would not fit; below this all numbers stay under 2^63.
   if (s.pixels * s.rows * p.activation_bits > PortsOf(p.device).wide_bits) return {};
-  const int lanes = s.taps + s.pixels - 1;
-  const int gap = std::max(1, choice.overlap);  // lanes never begin closer together
-  Layout layout;
-  // Groups without the topmost activation have lanes of their own width.
-  int last = gap;
-  layout.pitch = std::max(gap, s.pixels > 1 ? p.activation_bits : 1);
-  for (const bool has_top : {true, false}) {
-    if (!has_top && s.rows == 1) continue;
-    for (int lane = 0; lane < lanes; ++lane) {
-      const int bits = LaneBits(p, s, choice.offset, lane, has_top) - choice.overlap;
-      int& widest = lane + 1 < lanes ? layout.pitch : last;
-      widest = std::max(widest, bits);
-    }
-  }
-  const int group = (lanes - 1) * layout.pitch + last;
-  if (choice.is_row_outside) {
-    layout.channel_pitch = group;
-    layout.row_pitch = s.channels * group;
-  } else {
-    layout.row_pitch = group;
-    layout.channel_pitch = s.rows * group;
-  }
-  // Fields of activations are wires: they must not touch.
-  if (s.rows > 1 && layout.row_pitch < (s.pixels - 1) * layout.pitch + p.activation_bits) return {};
-  if (s.channels == 1) layout.channel_pitch = 0;
-  if (s.rows == 1) layout.row_pitch = 0;
+  Layout layout = SmallestPitches(p, s, choice);
   const int weight_top = (s.channels - 1) * layout.channel_pitch + (s.taps - 1) * layout.pitch;
   const int activation_top = (s.rows - 1) * layout.row_pitch + (s.pixels - 1) * layout.pitch;
   const DspPorts& ports = PortsOf(p.device);
   if (weight_top > kMaxBase || activation_top > kMaxBase) return {};
-  if (weight_top + activation_top + LaneBits(p, s, choice.offset, lanes - 1, true) >
+  const int top_lane = LaneCount(s, LaneAxis::kShared) - 1;
+  if (weight_top + activation_top + LaneBits(p, s, choice.offset, top_lane, true) >
       ports.sum_bits - 2)
     return {};
   const Interval plain = Unsigned(p.activation_bits);

@@ -4,6 +4,7 @@
 // for every candidate.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -28,12 +29,20 @@ struct PackingShape {
   int rows = 1;
 };
 
+// What lanes differ in: the lanes that taps and pixels share, the output channel, the row.
+enum class LaneAxis { kShared, kChannel, kRow };
+// From the axis whose lanes lie next to each other to the one whose lanes lie farthest apart.
+using LaneNesting = std::array<LaneAxis, 3>;
+
 // What is chosen beside the shape.
 struct LayoutChoice {
   ActivationOffset offset = ActivationOffset::kNone;
-  int overlap = 0;              // a lane may reach this many bits into the next
-  bool is_row_outside = false;  // all channels of a row lie together, else all rows of a channel
+  int overlap = 0;  // a lane may reach this many bits into the next
+  LaneNesting nesting = {LaneAxis::kShared, LaneAxis::kRow, LaneAxis::kChannel};
 };
+
+// Lanes along an axis.
+int LaneCount(const PackingShape& shape, LaneAxis axis);
 
 struct Layout {
   int pitch = 0;

@@ -1,5 +1,6 @@
 #include "target/packing_proof.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "target/packing_layout.h"
@@ -84,16 +85,22 @@ Result<void> ProveFields(const PackingRecipe& r, const PackedPart& part) {
       return Fail("weight {} begins at bit {}", i, part.weight_base[i]);
     }
   }
-  int64_t end = 0;
   for (size_t i = 0; i < part.activation_base.size(); ++i) {
     const int index = static_cast<int>(i);
     const int64_t wanted = base(index / r.pixels, part.row_pitch, index % r.pixels, part.pitch);
-    if (part.activation_base[i] != wanted || wanted > kMaxFieldBase) {
+    if (part.activation_base[i] != wanted || wanted < 0 || wanted > kMaxFieldBase) {
       return Fail("activation {} begins at bit {}", i, part.activation_base[i]);
     }
-    if (wanted < end) return Fail("activation {} overlaps the one before", i);
-    end = wanted + part.activation_bits;
   }
+  std::vector<int> ascending = part.activation_base;
+  std::ranges::sort(ascending);
+  for (size_t i = 0; i + 1 < ascending.size(); ++i) {
+    if (ascending[i] + part.activation_bits > ascending[i + 1])
+      return Fail("the activations at bits {} and {} overlap", ascending[i], ascending[i + 1]);
+  }
+  // Offset kTop reads the word's sign from the last activation.
+  if (ascending.back() != part.activation_base.back())
+    return Fail("the last activation does not lie topmost");
   const auto lanes = PairsOf(part);
   if (lanes.size() > kMaxLanes || lanes.size() != part.lanes.size() ||
       lanes.size() != static_cast<size_t>(r.channels) * r.rows * (r.taps + r.pixels - 1)) {

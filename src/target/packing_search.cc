@@ -16,6 +16,22 @@ using ShapeKey = std::tuple<int, int, int, int>;  // taps, pixels, channels, row
 
 ShapeKey KeyOf(const PackingShape& s) { return {s.taps, s.pixels, s.channels, s.rows}; }
 
+// All orders of the axes; the plain ones, with the shared lanes next to each other, first.
+constexpr auto kShared = LaneAxis::kShared;
+constexpr auto kChannel = LaneAxis::kChannel;
+constexpr auto kRow = LaneAxis::kRow;
+constexpr LaneNesting kNestings[] = {{kShared, kRow, kChannel}, {kShared, kChannel, kRow},
+                                     {kChannel, kShared, kRow}, {kRow, kShared, kChannel},
+                                     {kChannel, kRow, kShared}, {kRow, kChannel, kShared}};
+
+// Axes of a single lane lie inside, in one order: elsewhere they would change nothing.
+bool IsPlainest(const PackingShape& s, const LaneNesting& nesting) {
+  const auto is_single = [&](LaneAxis axis) { return LaneCount(s, axis) == 1; };
+  const auto singles = std::ranges::count_if(nesting, is_single);
+  if (singles == 1) return is_single(nesting[0]);
+  return singles == 0 || nesting == kNestings[0];
+}
+
 // Calls visit(choice) for every choice that makes a difference to the shape, until it returns true.
 template <class Visit>
 bool ForEachChoice(const PackingShape& s, int max_overlap, const Visit& visit) {
@@ -23,9 +39,9 @@ bool ForEachChoice(const PackingShape& s, int max_overlap, const Visit& visit) {
        {ActivationOffset::kNone, ActivationOffset::kTop, ActivationOffset::kAll}) {
     if (offset == ActivationOffset::kAll && s.pixels * s.rows == 1) continue;
     for (int overlap = 0; overlap <= max_overlap; ++overlap) {
-      for (const bool is_row_outside : {false, true}) {
-        if (is_row_outside && (s.rows == 1 || s.channels == 1)) continue;
-        if (visit(LayoutChoice{offset, overlap, is_row_outside})) return true;
+      for (const LaneNesting& nesting : kNestings) {
+        if (!IsPlainest(s, nesting)) continue;
+        if (visit(LayoutChoice{offset, overlap, nesting})) return true;
       }
     }
   }

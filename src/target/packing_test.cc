@@ -106,6 +106,36 @@ TEST(Packing, SmallRecipesAreEqualForAllOperands) {
   EXPECT_GE(recipes, 3);
 }
 
+// Layouts that a search over all pitches finds: channels or rows inside the lanes that taps and pixels share; pixels of one tap, of
+// which the topmost, signed, is narrower than the others.
+TEST(Packing, FindsLayoutsOfEveryNesting) {
+  constexpr auto kFull = WeightRange::kFull;
+  constexpr auto kNarrow = WeightRange::kNarrow;
+  constexpr auto k48e1 = DspDevice::kDsp48e1;
+  constexpr auto k48e2 = DspDevice::kDsp48e2;
+  constexpr auto k58 = DspDevice::kDsp58;
+  const std::pair<PackingProblem, double> cases[] = {
+      {{3, 2, 2, kFull, 1, k48e2, 2}, 30},   {{3, 2, 2, kNarrow, 1, k48e2, 1}, 30},
+      {{3, 2, 3, kNarrow, 1, k58, 2}, 27},   {{3, 3, 3, kNarrow, 1, k58, 2}, 18},
+      {{3, 2, 6, kNarrow, 1, k58, 2}, 13.5}, {{3, 5, 7, kFull, 1, k48e1, 2}, 4},
+  };
+  bool has_inner_channels = false, has_inner_rows = false;
+  for (const auto& [problem, factor] : cases) {
+    const PackingRecipe recipe = Recipe(problem);
+    EXPECT_EQ(recipe.factor, factor);
+    const auto proof = Prove(recipe);
+    ASSERT_TRUE(proof.has_value()) << proof.error().message;
+    const ModelCheck check = CheckModel(recipe);
+    EXPECT_TRUE(check.ok) << check.mismatch;
+    const PackedPart& part = recipe.parts[0];
+    if (recipe.taps == 1) continue;
+    has_inner_channels |= recipe.channels > 1 && part.channel_pitch < part.pitch;
+    has_inner_rows |= recipe.rows > 1 && part.row_pitch < part.pitch;
+  }
+  EXPECT_TRUE(has_inner_channels);
+  EXPECT_TRUE(has_inner_rows);
+}
+
 // The case that makes bits - 1 too few: all operands of a lane at their ends while the lanes below carry.
 TEST(Packing, LanesThatFillTheirBitsPassTheirCarryOn) {
   const PackingRecipe recipe = Recipe(Problem(3, 3, 2, WeightRange::kFull, 1, 1));
