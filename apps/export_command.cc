@@ -1,4 +1,6 @@
 // lichen export: a .lichen model -> a network in another project's format.
+#include <algorithm>
+
 #include "apps/command.h"
 #include "apps/mixq_export.h"
 #include "base/hash.h"
@@ -49,6 +51,11 @@ Result<Exit> RunExport(const Options& options, const CommonOptions& common) {
   if (options.format == kMixqFormat) {
     return ExportMixq({options.model, options.output, options.simd_pe, options.size, options.image},
                       common);
+  }
+  const std::span<const ExportFormat> formats = ExportFormats();
+  if (std::ranges::find(formats, options.format, &ExportFormat::name) == formats.end()) {
+    return FailUsage("unknown format '{}'; `lichen export --list` lists the formats",
+                     options.format);
   }
   if (!options.simd_pe.empty() || !options.size.empty() || !options.image.empty()) {
     return FailUsage("--simd-pe, --size and --image belong to --format {}", kMixqFormat);

@@ -14,12 +14,20 @@ namespace lichen {
 namespace {
 
 Result<Size2> PictureSize(const MixqExportOptions& o, const IntNet& net) {
-  if (!o.size.empty()) return ParseSize(o.size);
   const auto stated = net.metadata.find("input_size");
   if (stated == net.metadata.end()) {
+    if (!o.size.empty()) return InPlace("--size", ParseSize(o.size));
     return FailUsage("--size is required: {} does not state the size of its input", o.model);
   }
-  return ParseSize(stated->second);
+  LICHEN_TRY(const Size2 size, InPlace(o.model, ParseSize(stated->second)));
+  if (!o.size.empty()) {
+    LICHEN_TRY(const Size2 wanted, InPlace("--size", ParseSize(o.size)));
+    if (wanted.h != size.h || wanted.w != size.w) {
+      return Fail("--size {}: {} is for pictures of {}x{}; leave --size out", o.size, o.model,
+                  size.h, size.w);
+    }
+  }
+  return size;
 }
 
 Result<Image> PictureFor(const MixqExportOptions& o, Size2 size, int64_t channels) {
@@ -53,6 +61,13 @@ Result<Exit> ExportMixq(const MixqExportOptions& o, const CommonOptions& common)
                 o.model, kMixqFormat);
   }
   LICHEN_TRY_VOID(InPlace(o.model, CheckIntNet(*net)));
+  // Before the size: a codec states none.
+  if (!net->Find("main")) {
+    return Fail(
+        "{}: has no graph 'main': it is a codec, {} takes CNNs; `lichen compile` and `lichen emit` "
+        "take codecs",
+        o.model, kMixqFormat);
+  }
   LICHEN_TRY(const Size2 size, PictureSize(o, *net));
   LICHEN_TRY(mixq::Network network, InPlace(o.model, mixq::FromGraph(*net, size)));
   LICHEN_TRY_VOID(mixq::LoadFoldings(o.simd_pe, network));

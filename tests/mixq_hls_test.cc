@@ -295,6 +295,15 @@ TEST_F(MixqHls, ExportIsWholeOrRefused) {
   EXPECT_EQ(Run("export m.lichen --format mixq-hls --simd-pe none.toml -o out"), 1);
   EXPECT_EQ(Run("export m.lichen --format streamlic --simd-pe simd_pe.toml -o out"), 2);
   EXPECT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml --size 1x1 -o out"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("leave --size out"));
+  EXPECT_EQ(Run("export m.lichen --format nope --simd-pe simd_pe.toml -o out"), 2);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("unknown format 'nope'"));
+  IntNet codec = EveryOperator();
+  codec.graphs[0].name = "analysis";
+  codec.metadata.erase("input_size");
+  ASSERT_TRUE(SaveModel(folder_ / "codec.lichen", std::move(codec)));
+  EXPECT_EQ(Run("export codec.lichen --format mixq-hls --simd-pe simd_pe.toml -o out"), 1);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("it is a codec"));
   EXPECT_FALSE(fs::exists(folder_ / "out"));
   ASSERT_EQ(Run("export m.lichen --format mixq-hls --simd-pe simd_pe.toml -o out"), 0);
   fs::create_directories(folder_ / "other");
@@ -457,6 +466,9 @@ TEST(MixqNetwork, WhatTheLibraryLacksIsRefusedByName) {
   EXPECT_THAT(NetworkError(net), HasSubstr("layer 'end': pools other than 2x2 windows"));
   graph.nodes[1] = {OpKind::kClamp, {{1}}, {2}, {}, {}};
   EXPECT_THAT(NetworkError(net), HasSubstr("layer 'end': is a Clamp; the library has Conv2d"));
+  graph.nodes[1] = {OpKind::kRequant, {{1}}, {2}, {}, {}};
+  graph.tensors[2].range = {-128, 127};
+  EXPECT_THAT(NetworkError(net), HasSubstr("layer 'end': gives [-128, 127]"));
   net = EveryOperator();
   net.graphs[0].name = "analysis";
   EXPECT_THAT(NetworkError(net), HasSubstr("no graph 'main'"));

@@ -109,14 +109,17 @@ class Builder {
   }
 
   Result<void> CheckScale(const IntNode& node) {
+    const ValueRange range = graph_.tensor(node.output).range;
+    if (UnsignedBits(range) == 0) {
+      return Fail("gives [{}, {}]; the library has unsigned activations of 1 to {} bits alone",
+                  range.min, range.max, kMaxBits);
+    }
     const ChannelRequant& r = node.params.requant;
     const bool is_uniform = r.multiplier.size() == 1 && r.pre_shift.size() == 1 &&
                             std::ranges::all_of(r.bias, [](int64_t b) { return b == 0; });
     const int64_t multiplier = r.multiplier[0];
-    if (!is_uniform || multiplier < 0 || multiplier > INT32_MAX ||
-        UnsignedBits(graph_.tensor(node.output).range) == 0) {
-      return Fail("scales by more than one multiplier of 31 bits to unsigned values");
-    }
+    if (!is_uniform || multiplier < 0 || multiplier > INT32_MAX)
+      return Fail("scales by more than one multiplier of 31 bits");
     return {};
   }
 
