@@ -7,7 +7,7 @@
 namespace lichen {
 namespace {
 
-constexpr int kSummedProducts = 4096;
+constexpr int kLog2SummedProducts = 12;
 // The inverse of a spilled bit, and its way into a carry chain.
 constexpr double kCarryLuts = 2;
 
@@ -33,7 +33,7 @@ int AccumulatorBits(const PackingProblem& problem) {
   const Interval weights = WeightInterval(problem.weight_range, problem.weight_bits);
   const Interval products =
       ProductInterval(weights, {0, (int64_t{1} << problem.activation_bits) - 1});
-  return BitLength(kSummedProducts * std::max(-products.lo - 1, products.hi)) + 1;
+  return BitLength(std::max(-products.lo - 1, products.hi)) + kLog2SummedProducts + 1;
 }
 
 double EstimateLuts(const PackingRecipe& recipe) {

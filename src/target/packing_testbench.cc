@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 
 #include "target/packing_cases.h"
@@ -75,7 +76,11 @@ std::string StepBits(const PackingRecipe& r, const PackingModel& model, const Op
 
 std::string SumsBits(const std::vector<int64_t>& sums, int bits) {
   std::string text;
-  for (size_t i = sums.size(); i-- > 0;) text += Bits(static_cast<uint64_t>(sums[i]), bits);
+  for (size_t i = sums.size(); i-- > 0;) {
+    // Sums of the widest operands have more bits than int64_t: copies of the sign.
+    text += std::string(static_cast<size_t>(std::max(0, bits - 64)), sums[i] < 0 ? '1' : '0');
+    text += Bits(static_cast<uint64_t>(sums[i]), std::min(bits, 64));
+  }
   return text;
 }
 
