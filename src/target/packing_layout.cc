@@ -40,7 +40,8 @@ int BitsBelowStep(const PartProblem& p, const PackingShape& s, const LayoutChoic
   const size_t row = place(LaneAxis::kRow);
   int bits = 0;
   for (const bool is_top_row : {true, false}) {
-    if (is_top_row ? row == axis : row < axis || s.rows == 1) continue;
+    if (!is_top_row && s.rows == 1) continue;
+    if (!choice.is_even && (is_top_row ? row == axis : row < axis)) continue;
     for (int lane = shared < axis ? last : 0; lane <= (shared == axis ? last - 1 : last); ++lane)
       bits = std::max(bits, LaneBits(p, s, choice.offset, lane, is_top_row));
   }

@@ -39,6 +39,8 @@ struct LayoutChoice {
   ActivationOffset offset = ActivationOffset::kNone;
   int overlap = 0;  // a lane may reach this many bits into the next
   LaneNesting nesting = {LaneAxis::kShared, LaneAxis::kRow, LaneAxis::kChannel};
+  // The topmost row gets as much room as the others, though kTop makes its lanes narrower: more bits, less overlap.
+  bool is_even = true;
 };
 
 // Lanes along an axis.

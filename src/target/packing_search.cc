@@ -42,6 +42,8 @@ bool ForEachChoice(const PackingShape& s, int max_overlap, const Visit& visit) {
       for (const LaneNesting& nesting : kNestings) {
         if (!IsPlainest(s, nesting)) continue;
         if (visit(LayoutChoice{offset, overlap, nesting})) return true;
+        if (offset != ActivationOffset::kTop || s.rows == 1) continue;
+        if (visit(LayoutChoice{offset, overlap, nesting, false})) return true;
       }
     }
   }
