@@ -51,7 +51,7 @@ Result<Checked> Check(PackingRecipe recipe) {
 std::string NoRecipe(const PackingProblem& p) {
   return fmt::format(
       "no recipe: not even one product of {}-bit weights and {}-bit activations fits a {}, whole "
-      "or in halves, {} added up",
+      "or in halves, {} added up; take fewer bits, a smaller --accumulate or a wider --device",
       p.weight_bits, p.activation_bits, PortsOf(p.device).name, p.accumulate);
 }
 
@@ -250,10 +250,7 @@ Result<Exit> RunTable(const Options& o, const CommonOptions& common) {
   const TableSums sums = SumTable(checked);
   if (common.json) {
     Json recipes = Json::array();
-    for (const Checked& c : checked) {
-      recipes.push_back(RecipeJson(c));
-      recipes.back().erase("parts");
-    }
+    for (const Checked& c : checked) recipes.push_back(RecipeJson(c));
     PrintJson({{"device", PortsOf(o.problem.device).name},
                {"accumulate", o.problem.accumulate},
                {"max_overlap", o.problem.max_overlap},
@@ -313,9 +310,9 @@ Result<Exit> RunPacking(Options o, const CommonOptions& common) {
     return Exit::kNo;
   }
   LICHEN_TRY(const Checked checked, Check(std::move(*recipe)));
-  if (common.json) PrintJson(RecipeJson(checked));
   if (!common.json) PrintRecipe(common, checked);
   if (!o.emit.empty()) LICHEN_TRY_VOID(Emit(o.emit, std::span(&checked.recipe, 1), common));
+  if (common.json) PrintJson(RecipeJson(checked));
   return Exit::kDone;
 }
 
@@ -328,32 +325,41 @@ void AddPackingCommand(CLI::App& app, Invocation& invocation) {
                  "Pack several low-bit products into one DSP: recipes, proofs, RTL",
                  [options](const CommonOptions& common) { return RunPacking(*options, common); });
   PackingProblem& problem = options->problem;
-  command->add_option("--kernel", problem.kernel, "Taps of a kernel row")->capture_default_str();
-  command->add_option("--weight-bits", problem.weight_bits, "Bits of signed weights")
-      ->capture_default_str();
-  command->add_option("--act-bits", problem.activation_bits, "Bits of unsigned activations")
-      ->capture_default_str();
-  command
-      ->add_option("--weight-range", options->weight_range,
-                   "full, narrow (without the lowest value) or narrow-from-4")
-      ->capture_default_str();
-  command
-      ->add_option("--accumulate", problem.accumulate,
-                   "Products added up in a cascade before lanes are unpacked")
-      ->type_name("D")
-      ->capture_default_str();
-  command->add_option("--device", options->device, "dsp48e1, dsp48e2 or dsp58")
-      ->capture_default_str();
-  command
-      ->add_option("--overlap", problem.max_overlap,
-                   "Bits by which lanes may overlap at most: 0, 1 or 2")
-      ->capture_default_str();
-  command->add_flag("--table", options->has_table,
-                    "All of kernels 1, 3, 5, widths 2 to 8, full and narrow weights (minutes)");
+  CLI::Option* const of_one_recipe[] = {
+      command->add_option("--kernel", problem.kernel, "Taps of a kernel row")
+          ->capture_default_str(),
+      command->add_option("--weight-bits", problem.weight_bits, "Bits of signed weights")
+          ->capture_default_str(),
+      command->add_option("--act-bits", problem.activation_bits, "Bits of unsigned activations")
+          ->capture_default_str(),
+      command
+          ->add_option("--weight-range", options->weight_range,
+                       "full, narrow (without the lowest value) or narrow-from-4")
+          ->capture_default_str()};
+  CLI::Option* const of_tables[] = {
+      command
+          ->add_option("--accumulate", problem.accumulate,
+                       "Products added up in a cascade before lanes are unpacked")
+          ->type_name("D")
+          ->capture_default_str(),
+      command->add_option("--device", options->device, "dsp48e1, dsp48e2 or dsp58")
+          ->capture_default_str(),
+      command
+          ->add_option("--overlap", problem.max_overlap,
+                       "Bits by which lanes may overlap at most: 0, 1 or 2")
+          ->capture_default_str()};
+  CLI::Option* table = command->add_flag(
+      "--table", options->has_table,
+      "All of kernels 1, 3, 5, widths 2 to 8, full and narrow weights (a minute)");
   command->add_option("--emit", options->emit, "Write SystemVerilog and a test of it there")
       ->type_name("DIR");
-  command->add_flag("--samples", options->has_samples,
-                    "Recipes that between them use every feature of the RTL");
+  CLI::Option* samples = command->add_flag(
+      "--samples", options->has_samples, "Recipes that between them use every feature of the RTL");
+  for (CLI::Option* option : of_one_recipe) {
+    table->excludes(option);
+    samples->excludes(option);
+  }
+  for (CLI::Option* option : of_tables) samples->excludes(option);
 }
 
 }  // namespace lichen

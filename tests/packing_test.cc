@@ -170,9 +170,15 @@ TEST_F(PackingCommand, SaysWhatIsWrong) {
   EXPECT_THAT(err_, HasSubstr("there are full, narrow-from-4 and narrow"));
   EXPECT_EQ(Run("--weight-bits 28 --act-bits 28"), 3);
   EXPECT_THAT(err_, HasSubstr("not even one product"));
+  EXPECT_THAT(err_, HasSubstr("take fewer bits"));
   EXPECT_EQ(Run("--device dsp58 --emit c"), 1);
   EXPECT_THAT(err_, HasSubstr("the RTL instantiates DSP48E2"));
+  EXPECT_EQ(Run("--device dsp58 --emit c --json"), 1);
+  EXPECT_EQ(out_, "");
   EXPECT_EQ(Run("--table --emit c"), 2);
+  EXPECT_EQ(Run("--table --kernel 3"), 2);
+  EXPECT_EQ(Run("--samples --device dsp58"), 2);
+  EXPECT_THAT(err_, HasSubstr("--device excludes --samples"));
   EXPECT_FALSE(fs::exists(folder_ / "c"));
   EXPECT_EQ(Run("--weight-bits four"), 2);
 }
