@@ -222,7 +222,11 @@ Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design
   }
   if (out.min >= INT16_MIN && out.max <= INT16_MAX) return {};
   if (out.min >= 0 && out.max <= UINT16_MAX) return {};
-  return Fail("the result holds {} to {}, an element of memory 16 bits", out.min, out.max);
+  return Fail(
+      "the result holds {} to {}, an element of memory 16 bits: give the layer a narrower range, "
+      "or "
+      "take the fusion machine (--family fusion)",
+      out.min, out.max);
 }
 
 }  // namespace lichen::tile
