@@ -193,6 +193,9 @@ Result<Exit> RunVerify(const Options& o, const CommonOptions& common) {
   const fs::path folder = o.bundle;
   if (IsMixqExport(folder)) {
     if (o.images.size() > 1) return FailUsage("--image: the C simulation of an export takes one");
+    if (o.seed != 0 || o.memory != "ideal") {
+      return FailUsage("--seed and --memory are for RTL; this export's C simulation has no bus");
+    }
     return VerifyMixq(folder, o.images.empty() ? "" : o.images[0], o.is_edited, common);
   }
   // A bundle without a readable plan is the manifest's to name.

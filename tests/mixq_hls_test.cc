@@ -314,6 +314,8 @@ TEST_F(MixqHls, ExportIsWholeOrRefused) {
   for (const auto& entry : fs::directory_iterator(folder_)) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".out")) << entry.path();
   }
+  EXPECT_EQ(Run("verify out --seed 3"), 2);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("--seed and --memory are for RTL"));
   EXPECT_EQ(WEXITSTATUS(std::system(fmt::format("cd {} && PATH= {} verify out 2>err.txt",
                                                 folder_.string(), LICHEN_PROGRAM)
                                         .c_str())),
