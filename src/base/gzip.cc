@@ -6,6 +6,9 @@
 #include <limits>
 #include <memory>
 #include <string_view>
+#include <system_error>
+
+#include "base/files.h"
 
 namespace lichen {
 namespace {
@@ -52,6 +55,21 @@ Result<std::vector<uint8_t>> DecodeGzip(std::span<const uint8_t> bytes, uint64_t
       return Fail("its gzip data is damaged near byte {}", bytes.size() - stream.avail_in);
     }
   }
+}
+
+std::filesystem::path PlainOrGzip(const std::filesystem::path& plain) {
+  std::error_code error;
+  if (std::filesystem::exists(plain, error)) return plain;
+  std::filesystem::path packed = plain;
+  packed += ".gz";
+  return std::filesystem::exists(packed, error) ? packed : plain;
+}
+
+Result<std::vector<uint8_t>> ReadPlainOrGzip(const std::filesystem::path& path,
+                                             uint64_t max_bytes) {
+  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(path, max_bytes));
+  if (!IsGzip(bytes)) return bytes;
+  return InPlace(path.string(), DecodeGzip(bytes, max_bytes));
 }
 
 }  // namespace lichen

@@ -1,6 +1,7 @@
 #include "data/boxes.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <system_error>
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxCsvBytes = uint64_t{64} << 20;
 constexpr uint64_t kMaxYoloBytes = uint64_t{1} << 20;
+constexpr int kMaxClasses = 1 << 16;
 
 double Overlap(double a_min, double a_max, double b_min, double b_max) {
   return std::max(0.0, std::min(a_max, b_max) - std::max(a_min, b_min));
@@ -35,22 +37,40 @@ Result<std::string> ReadText(const fs::path& path, uint64_t max_bytes) {
   return std::string(bytes.begin(), bytes.end());
 }
 
+bool IsPictureName(const fs::path& name) {
+  std::string extension = name.extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+}
+
+// Error unless the middle of the box lies in the picture.
+Result<void> CheckInside(const Box& box, int64_t height, int64_t width) {
+  const double x = (box.xmin + box.xmax) / 2, y = (box.ymin + box.ymax) / 2;
+  if (x >= 0 && x <= static_cast<double>(width) && y >= 0 && y <= static_cast<double>(height)) {
+    return {};
+  }
+  return Fail("the middle of its box, x {} and y {}, lies outside the picture of {}x{}", x, y,
+              height, width);
+}
+
 Result<std::vector<LabelledBox>> ReadYolo(const fs::path& folder) {
   std::vector<fs::path> pictures;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder / "images", error)) {
-    const fs::path extension = entry.path().extension();
-    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png") {
-      pictures.push_back(entry.path());
-    }
+    if (IsPictureName(entry.path())) pictures.push_back(entry.path());
   }
   std::sort(pictures.begin(), pictures.end());
   std::vector<LabelledBox> boxes;
   for (const fs::path& picture : pictures) {
     const fs::path path = folder / "labels" / (picture.stem().string() + ".txt");
-    if (!fs::exists(path, error)) continue;
-    LICHEN_TRY(const std::string text, ReadText(path, kMaxYoloBytes));
-    if (text.find_first_not_of(" \r\n\t") == std::string::npos) continue;
+    std::string text;
+    if (fs::exists(path, error)) {
+      LICHEN_TRY(text, ReadText(path, kMaxYoloBytes));
+    }
+    if (text.find_first_not_of(" \r\n\t") == std::string::npos) {
+      return Fail("{}: has no box: {} is {}; label the picture or take it out", picture.string(),
+                  path.string(), fs::exists(path, error) ? "empty" : "not there");
+    }
     LICHEN_TRY(const ImageInfo info, ReadImageInfo(picture));
     LICHEN_TRY(const Box box, InPlace(path.string(), ParseYoloBox(text, info.height, info.width)));
     boxes.push_back({picture, box});
@@ -89,6 +109,10 @@ Result<std::vector<LabelledBox>> ReadBoxesCsv(const fs::path& path, const fs::pa
       LICHEN_TRY(*edges[i], InPlace(fmt::format("{}: {}", path.string(), name),
                                     ParseNumber(row[columns[i + 1]])));
     }
+    if (!(label.box.xmin < label.box.xmax && label.box.ymin < label.box.ymax)) {
+      return Fail("{}: {}: its box from x {} to {} and y {} to {} has no area", path.string(), name,
+                  label.box.xmin, label.box.xmax, label.box.ymin, label.box.ymax);
+    }
     boxes.push_back(std::move(label));
   }
   if (boxes.empty()) return Fail("{}: names no picture", path.string());
@@ -107,12 +131,26 @@ Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width) {
   if (numbers.size() != 5) {
     return Fail("line 1 has {} numbers, not class, cx, cy, w and h", numbers.size());
   }
+  if (numbers[0] < 0 || numbers[0] != std::floor(numbers[0]) || numbers[0] >= kMaxClasses) {
+    return Fail("line 1: class {} is no whole number from 0 to {}", numbers[0], kMaxClasses - 1);
+  }
   for (size_t i = 1; i < 5; ++i) {
     if (numbers[i] < 0 || numbers[i] > 1) return Fail("line 1: {} is not 0 to 1", numbers[i]);
   }
-  const auto w = static_cast<double>(width), h = static_cast<double>(height);
-  return Box{(numbers[1] - numbers[3] / 2) * w, (numbers[1] + numbers[3] / 2) * w,
-             (numbers[2] - numbers[4] / 2) * h, (numbers[2] + numbers[4] / 2) * h};
+  if (numbers[3] == 0 || numbers[4] == 0) return Fail("line 1: a box of no width or height");
+  // Labels near an edge reach beyond it by their rounding.
+  const auto edge = [](double at, int64_t side) {
+    return std::clamp(at, 0.0, 1.0) * static_cast<double>(side);
+  };
+  return Box{edge(numbers[1] - numbers[3] / 2, width), edge(numbers[1] + numbers[3] / 2, width),
+             edge(numbers[2] - numbers[4] / 2, height), edge(numbers[2] + numbers[4] / 2, height)};
+}
+
+Result<void> CheckPicture(const LabelledBox& label, const ImageInfo& info) {
+  if (info.channels != 3 || info.bit_depth != 8) {
+    return Fail("{}: is {}, not RGB of 8 bit", label.picture.string(), Describe(info));
+  }
+  return InPlace(label.picture.string(), CheckInside(label.box, info.height, info.width));
 }
 
 Result<std::vector<LabelledBox>> ReadLabelledBoxes(const fs::path& folder) {
@@ -123,7 +161,9 @@ Result<std::vector<LabelledBox>> ReadLabelledBoxes(const fs::path& folder) {
     return Fail("{}: has neither labels.csv (DAC-SDC) nor labels/ (YOLO)", folder.string());
   }
   LICHEN_TRY(std::vector<LabelledBox> boxes, ReadYolo(folder));
-  if (boxes.empty()) return Fail("{}: no picture of images/ has a label", folder.string());
+  if (boxes.empty()) {
+    return Fail("{}: holds no .jpg, .jpeg or .png", (folder / "images").string());
+  }
   return boxes;
 }
 

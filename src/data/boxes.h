@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/image.h"
 
 namespace lichen {
 
@@ -34,18 +35,21 @@ struct LabelledBox {
   Box box;
 };
 
-// A CSV file with columns file, xmin, xmax, ymin, ymax in pixels; pictures lie in `folder`.
+// A CSV file with columns file, xmin, xmax, ymin, ymax in pixels; pictures lie in `folder`. Every box has an area.
 Result<std::vector<LabelledBox>> ReadBoxesCsv(const std::filesystem::path& csv,
                                               const std::filesystem::path& folder);
 
 // The box of a YOLO label file for a picture of that size: the first line's "class cx cy w h", centre and size as shares of the
-// picture's sides.
+// picture's sides, cut to the picture. The class is a whole number, and means nothing here.
 Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width);
 
 // What lies in the folder tells the format, pictures being in images/:
 //   DAC-SDC  labels.csv
-//   YOLO     labels/NAME.txt for images/NAME.jpg or .png; pictures without a file or with an empty one are left out
-// In the order of names. Error: no picture.
+//   YOLO     labels/NAME.txt for images/NAME.jpg, .jpeg or .png
+// In the order of names (YOLO) or lines. Error: no picture, or one of images/ (YOLO) without a box.
 Result<std::vector<LabelledBox>> ReadLabelledBoxes(const std::filesystem::path& folder);
+
+// Error unless the picture is RGB of 8 bit and the middle of its box lies in it.
+Result<void> CheckPicture(const LabelledBox& label, const ImageInfo& info);
 
 }  // namespace lichen

@@ -59,25 +59,66 @@ TEST_F(BoxFolder, ReadsDacSdc) {
   EXPECT_THAT(Error(), HasSubstr("b.png: 'four' is no number"));
   Put("labels.csv", "file,xmin,xmax,ymin\n");
   EXPECT_THAT(Error(), HasSubstr("no column 'ymax'"));
+  for (const char* box : {"2,1,3,4", "1,2,4,3", "1,1,3,4"}) {
+    Put("labels.csv", fmt::format("file,xmin,xmax,ymin,ymax\nb.png,{}\n", box));
+    EXPECT_THAT(Error(), HasSubstr("b.png: its box")) << box;
+  }
 }
 
 TEST_F(BoxFolder, ReadsYolo) {
   EXPECT_THAT(Error(), HasSubstr("neither labels.csv"));
-  Put("labels/a.txt", "");
-  EXPECT_THAT(Error(), HasSubstr("no picture of images/ has a label"));
+  fs::rename(folder_ / "images/b.png", folder_ / "images/b.PNG");
+  for (const char* name : {"a", "b"}) {
+    Put(fmt::format("labels/{}.txt", name), "0 0 0.95 0.5 0.2\n");
+  }
   Put("labels/c.txt", "3 0.5 0.25 0.2 0.1\r\n1 0 0 0 0\n");
   const auto boxes = ReadLabelledBoxes(folder_);
   ASSERT_TRUE(boxes) << boxes.error().message;
-  ASSERT_EQ(boxes->size(), 1U);
-  const Box box = boxes->front().box;
+  ASSERT_EQ(boxes->size(), 3U);
+  EXPECT_EQ((*boxes)[1].picture, folder_ / "images/b.PNG");
+  const Box box = boxes->back().box;
   EXPECT_DOUBLE_EQ(box.xmin, 40);
   EXPECT_DOUBLE_EQ(box.xmax, 60);
   EXPECT_DOUBLE_EQ(box.ymin, 10);
   EXPECT_DOUBLE_EQ(box.ymax, 15);
-  Put("labels/c.txt", "3 0.5 0.25 0.2");
-  EXPECT_THAT(Error(), HasSubstr("c.txt: line 1 has 4 numbers"));
-  Put("labels/c.txt", "3 0.5 0.25 1.2 0.1");
-  EXPECT_THAT(Error(), HasSubstr("1.2 is not 0 to 1"));
+  const Box cut = boxes->front().box;
+  EXPECT_DOUBLE_EQ(cut.xmin, 0);
+  EXPECT_DOUBLE_EQ(cut.xmax, 25);
+  EXPECT_DOUBLE_EQ(cut.ymin, 42.5);
+  EXPECT_DOUBLE_EQ(cut.ymax, 50);
+}
+
+TEST_F(BoxFolder, RefusesWhatIsNoBoxInYolo) {
+  for (const char* name : {"a", "b"}) Put(fmt::format("labels/{}.txt", name), "0 .5 .5 .2 .2\n");
+  EXPECT_THAT(Error(), HasSubstr("c.png: has no box: "));
+  EXPECT_THAT(Error(), HasSubstr("c.txt is not there"));
+  const std::pair<const char*, const char*> wrong[] = {
+      {"\n", "c.txt is empty"},
+      {"3 0.5 0.25 0.2", "c.txt: line 1 has 4 numbers"},
+      {"3 0.5 0.25 1.2 0.1", "1.2 is not 0 to 1"},
+      {"3 0.5 0.25 0 0.1", "a box of no width"},
+      {"-1 0.5 0.25 0.2 0.1", "class -1 is no whole number"},
+      {"1.5 0.5 0.25 0.2 0.1", "class 1.5 is no whole number"},
+      {"1e9 0.5 0.25 0.2 0.1", "class 1000000000 is no whole number"},
+  };
+  for (const auto& [text, message] : wrong) {
+    Put("labels/c.txt", text);
+    EXPECT_THAT(Error(), HasSubstr(message));
+  }
+  fs::remove_all(folder_ / "images");
+  EXPECT_THAT(Error(), HasSubstr("images: holds no .jpg"));
+}
+
+TEST(CheckPicture, WantsRgbAndABoxWithin) {
+  const auto error = [](const Box& box, int channels) {
+    const auto checked =
+        CheckPicture({"a.png", box}, {.height = 50, .width = 100, .channels = channels});
+    return checked ? "no error" : checked.error().message;
+  };
+  EXPECT_EQ(error({-5, 20, 10, 60}, 3), "no error");
+  EXPECT_THAT(error({90, 120, 10, 20}, 3),
+              HasSubstr("a.png: the middle of its box, x 105 and y 15, lies outside"));
+  EXPECT_THAT(error({0, 1, 0, 1}, 1), HasSubstr("a.png: is 100x50 grey, 8 bit, not RGB"));
 }
 
 }  // namespace

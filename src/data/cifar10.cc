@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/files.h"
+#include "base/gzip.h"
 #include "base/xz.h"
 #include "image/jpeg_reader.h"
 
@@ -102,8 +103,8 @@ Result<LabelledPictures> ReadCifar10(const std::filesystem::path& folder, Split 
     for (int i = 1; i <= 5; ++i) names.push_back(fmt::format("data_batch_{}.bin", i));
   }
   for (const std::string& name : names) {
-    const std::filesystem::path path = folder / name;
-    LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, kMaxBatchBytes));
+    const std::filesystem::path path = PlainOrGzip(folder / name);
+    LICHEN_TRY(const std::vector<uint8_t> bytes, ReadPlainOrGzip(path, kMaxBatchBytes));
     LICHEN_TRY_VOID(InPlace(path.string(), AddBatch(bytes, pictures)));
   }
   return pictures;

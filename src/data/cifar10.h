@@ -10,7 +10,7 @@ namespace lichen {
 
 inline constexpr char kCifar10Pack[] = "cifar10_jpeg.pack.xz";
 
-// The standard binaries: records of a label byte and 3072 bytes (c, y, x).
+// The standard binaries, each plain or .gz: records of a label byte and 3072 bytes (c, y, x).
 Result<LabelledPictures> ReadCifar10(const std::filesystem::path& folder, Split split);
 
 // Packed JPEG, xz or plain: "CIFJPG1\n", then 60000 records of a label byte, a length (16 bits, little endian) and

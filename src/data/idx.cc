@@ -1,8 +1,5 @@
 #include "data/idx.h"
 
-#include <system_error>
-
-#include "base/files.h"
 #include "base/gzip.h"
 
 namespace lichen {
@@ -12,13 +9,6 @@ constexpr uint64_t kMaxBytes = uint64_t{1} << 30;
 constexpr uint8_t kBytes = 8;  // the type of elements
 constexpr int64_t kMaxSide = 1024;
 constexpr int64_t kClasses = 10;
-
-// The file itself, or the one with .gz behind its name.
-std::filesystem::path Existing(const std::filesystem::path& folder, const std::string& name) {
-  std::error_code error;
-  const std::filesystem::path plain = folder / name;
-  return std::filesystem::exists(plain, error) ? plain : folder / (name + ".gz");
-}
 
 Result<IdxArray> ParseIdx(const std::vector<uint8_t>& bytes, size_t axes) {
   const size_t header = 4 + 4 * axes;
@@ -47,17 +37,14 @@ Result<IdxArray> ParseIdx(const std::vector<uint8_t>& bytes, size_t axes) {
 }  // namespace
 
 Result<IdxArray> ReadIdx(const std::filesystem::path& path, size_t axes) {
-  LICHEN_TRY(std::vector<uint8_t> bytes, ReadFile(path, kMaxBytes));
-  if (IsGzip(bytes)) {
-    LICHEN_TRY(bytes, InPlace(path.string(), DecodeGzip(bytes, kMaxBytes)));
-  }
+  LICHEN_TRY(const std::vector<uint8_t> bytes, ReadPlainOrGzip(path, kMaxBytes));
   return InPlace(path.string(), ParseIdx(bytes, axes));
 }
 
 Result<LabelledPictures> ReadMnist(const std::filesystem::path& folder, Split split) {
   const std::string prefix = split == Split::kTraining ? "train" : "t10k";
-  const std::filesystem::path pictures_path = Existing(folder, prefix + "-images-idx3-ubyte");
-  const std::filesystem::path labels_path = Existing(folder, prefix + "-labels-idx1-ubyte");
+  const std::filesystem::path pictures_path = PlainOrGzip(folder / (prefix + "-images-idx3-ubyte"));
+  const std::filesystem::path labels_path = PlainOrGzip(folder / (prefix + "-labels-idx1-ubyte"));
   LICHEN_TRY(IdxArray pictures, ReadIdx(pictures_path, 3));
   LICHEN_TRY(IdxArray labels, ReadIdx(labels_path, 1));
   if (pictures.shape[0] != labels.shape[0] || labels.shape[0] == 0) {

@@ -37,7 +37,7 @@ struct LabelledPictures {
 
 // What lies in the folder tells the format:
 //   MNIST     {train,t10k}-{images-idx3,labels-idx1}-ubyte, each plain or .gz
-//   CIFAR-10  data_batch_1.bin to data_batch_5.bin, test_batch.bin
+//   CIFAR-10  data_batch_1.bin to data_batch_5.bin, test_batch.bin, each plain or .gz
 //   CIFAR-10  cifar10_jpeg.pack.xz (see data/cifar10.h)
 Result<LabelledPictures> ReadLabelledPictures(const std::filesystem::path& folder, Split split);
 

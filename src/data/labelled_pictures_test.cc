@@ -92,7 +92,7 @@ TEST_F(LabelledPicturesFile, RefusesDamagedIdx) {
   Put("t10k-images-idx3-ubyte",
       {0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255});
   EXPECT_THAT(ErrorOf(Split::kTest), HasSubstr("0 bytes follow"));
-  EXPECT_THAT(ErrorOf(Split::kTraining), HasSubstr("train-images-idx3-ubyte.gz"));
+  EXPECT_THAT(ErrorOf(Split::kTraining), HasSubstr("train-images-idx3-ubyte: cannot be opened"));
 }
 
 TEST_F(LabelledPicturesFile, ReadsCifar10Binaries) {
@@ -107,6 +107,11 @@ TEST_F(LabelledPicturesFile, ReadsCifar10Binaries) {
   EXPECT_EQ(pictures->labels[0], 7);
   EXPECT_EQ(pictures->Samples(0)[33 * 3], 11);
   EXPECT_EQ(pictures->Samples(0)[33 * 3 + 2], 13);
+  fs::remove(folder_ / "test_batch.bin");
+  Put("test_batch.bin.gz", Gzip(record));
+  const auto unpacked = ReadLabelledPictures(folder_, Split::kTest);
+  ASSERT_TRUE(unpacked) << unpacked.error().message;
+  EXPECT_EQ(unpacked->samples, pictures->samples);
   record[0] = 10;
   Put("test_batch.bin", record);
   EXPECT_THAT(ErrorOf(Split::kTest), HasSubstr("test_batch.bin: label 10 of picture 0"));

@@ -55,9 +55,7 @@ class Labelled : public Pictures {
   Result<Scene> Get(Split split, int64_t number) const override {
     const LabelledBox& label = Of(split)[static_cast<size_t>(number % count(split))];
     LICHEN_TRY(Image picture, ReadImage(label.picture));
-    if (picture.info.channels != 3 || picture.info.bit_depth != 8) {
-      return Fail("{}: is {}, not RGB of 8 bit", label.picture.string(), Describe(picture.info));
-    }
+    LICHEN_TRY_VOID(CheckPicture(label, picture.info));
     return Scene{std::move(picture), label.box};
   }
   std::string source() const override { return folder_; }
@@ -223,6 +221,19 @@ class Detection : public CnnTask {
   std::string source_;
 };
 
+// At the beginning, not at the step that happens to draw a bad one.
+Result<void> CheckHeaders(const std::vector<LabelledBox>& boxes, const Threads& threads) {
+  std::vector<Result<void>> checked(boxes.size());
+  threads.For(static_cast<int64_t>(boxes.size()), [&](int64_t i) {
+    const LabelledBox& label = boxes[static_cast<size_t>(i)];
+    const Result<ImageInfo> info = ReadImageInfo(label.picture);
+    checked[static_cast<size_t>(i)] =
+        info ? CheckPicture(label, *info) : tl::unexpected<Error>(info.error());
+  });
+  for (const Result<void>& one : checked) LICHEN_TRY_VOID(one);
+  return {};
+}
+
 Result<std::unique_ptr<Pictures>> OpenPictures(const CnnRecipe& recipe, const Threads& threads) {
   const CnnDataRecipe& data = recipe.data;
   if (data.boxes.empty()) {
@@ -231,6 +242,7 @@ Result<std::unique_ptr<Pictures>> OpenPictures(const CnnRecipe& recipe, const Th
       return Fail("{}: {} labelled pictures are too few; at least {} are needed",
                   data.folder.string(), boxes.size(), kTestEvery);
     }
+    LICHEN_TRY_VOID(CheckHeaders(boxes, threads));
     return std::make_unique<Labelled>(boxes, data.folder.filename().string());
   }
   LICHEN_TRY(SceneSet scenes, OpenScenes(recipe, threads));

@@ -5,6 +5,7 @@
 
 #include "image/reader.h"
 #include "image/resize.h"
+#include "image/writer.h"
 #include "train/cnn/cnn_task.h"
 #include "train/cnn/scene_folder.h"
 #include "train/train_test_support.h"
@@ -139,6 +140,18 @@ class DetectionTask : public testing::Test {
   CnnRecipe recipe_;
   std::unique_ptr<CnnTask> task_;
 };
+
+TEST_F(DetectionTask, RefusesABadPictureBeforeTraining) {
+  const auto error = [&] {
+    const auto opened = OpenDetection(recipe_, *FindCnn("ultranet"), Threads(2));
+    return opened ? "no error" : opened.error().message;
+  };
+  ASSERT_TRUE(WriteImage(folder_ / "images/07.png",
+                         MakeImage({.height = 90, .width = 160, .channels = 1})));
+  EXPECT_THAT(error(), HasSubstr("07.png: is 160x90 grey"));
+  std::filesystem::remove(folder_ / "images/07.png");
+  EXPECT_THAT(error(), HasSubstr("07.png: cannot be opened"));
+}
 
 TEST_F(DetectionTask, GivesBoxesInPixelsOfTheNetwork) {
   EXPECT_EQ(task_->training_count(), 9);
