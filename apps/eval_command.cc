@@ -67,8 +67,10 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   command
-      ->add_option("--labels", options->labels,
-                   "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels")
+      ->add_option(
+          "--labels", options->labels,
+          "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels (default: DIR holds "
+          "images/ and labels.csv or labels/, as for lichen train)")
       ->type_name("CSV");
 }
 

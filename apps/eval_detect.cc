@@ -23,9 +23,7 @@ Table PictureTable(const DetectionScore& score) {
 }  // namespace
 
 Result<Exit> EvalDetect(const EvalOptions& options, const CommonOptions& common) {
-  if (options.models.size() != 1 || options.labels.empty()) {
-    return FailUsage("eval --task detect needs one --model and --labels");
-  }
+  if (options.models.size() != 1) return FailUsage("eval --task detect needs one --model");
   if (!options.plot.empty() || !options.rd_curves.empty() || !options.tables.empty() ||
       !options.keep.empty()) {
     return FailUsage("--plot, --rd-curves, --tables and --keep are for --task codec");

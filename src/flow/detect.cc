@@ -21,16 +21,6 @@ Result<double> ParseNumber(const std::string& text) {
   return value;
 }
 
-Result<std::vector<Detection>> ReadLabels(const std::filesystem::path& path,
-                                          const std::filesystem::path& folder) {
-  LICHEN_TRY(const std::vector<LabelledBox> boxes, ReadBoxesCsv(path, folder));
-  std::vector<Detection> detections;
-  for (const LabelledBox& label : boxes) {
-    detections.push_back({.picture = label.picture.filename().string(), .label = label.box});
-  }
-  return detections;
-}
-
 std::string Metadata(const IntNet& net, const char* key) {
   const auto it = net.metadata.find(key);
   return it == net.metadata.end() ? std::string() : it->second;
@@ -152,11 +142,12 @@ Result<DetectionScore> EvaluateDetection(const IntNet& net, const std::filesyste
   const CompiledGraph graph(main);
   const auto output = static_cast<size_t>(main.outputs[0].index);
   DetectionScore score;
-  LICHEN_TRY(score.detections, ReadLabels(labels, folder));
-  for (size_t i = 0; i < score.detections.size(); ++i) {
-    Detection& detection = score.detections[i];
-    if (progress) progress(static_cast<int64_t>(i), static_cast<int64_t>(score.detections.size()));
-    LICHEN_TRY(const Image image, ReadImage(folder / detection.picture));
+  LICHEN_TRY(const std::vector<LabelledBox> boxes,
+             labels.empty() ? ReadLabelledBoxes(folder) : ReadBoxesCsv(labels, folder));
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    Detection detection = {.picture = boxes[i].picture.filename().string(), .label = boxes[i].box};
+    if (progress) progress(static_cast<int64_t>(i), static_cast<int64_t>(boxes.size()));
+    LICHEN_TRY(const Image image, ReadImage(boxes[i].picture));
     std::vector<Tensor<int32_t>> inputs(1);
     LICHEN_TRY(inputs[0], PictureInput(net, image));
     const Size2 size{inputs[0].shape().h, inputs[0].shape().w};
@@ -166,7 +157,8 @@ Result<DetectionScore> EvaluateDetection(const IntNet& net, const std::filesyste
     score.seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     detection.iou = Iou(detection.box, detection.label);
-    score.mean_iou += detection.iou / static_cast<double>(score.detections.size());
+    score.mean_iou += detection.iou / static_cast<double>(boxes.size());
+    score.detections.push_back(std::move(detection));
   }
   return score;
 }

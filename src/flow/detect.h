@@ -48,7 +48,8 @@ struct DetectionScore {
   double seconds = 0;  // of the network and the box decoding
 };
 
-// Every picture that the CSV (columns file, xmin, xmax, ymin, ymax in pixels) names, from `folder`.
+// Every picture that the CSV `labels` (columns file, xmin, xmax, ymin, ymax in pixels) names, from `folder`; without
+// `labels` those of a labelled folder, as of ReadLabelledBoxes().
 // The model needs metadata task = detect, input_size and div; anchors where its head has them.
 Result<DetectionScore> EvaluateDetection(const IntNet& net, const std::filesystem::path& folder,
                                          const std::filesystem::path& labels,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 #include "base/files.h"
 #include "net/importer.h"
@@ -127,6 +128,31 @@ TEST(EvaluateDetection, GivesTheReferenceBoxes) {
   }
   EXPECT_NEAR(score->mean_iou, mean, 0.0001);
   EXPECT_NEAR(score->mean_iou, 0.691, 0.002);
+}
+
+TEST(EvaluateDetection, ReadsALabelledFolder) {
+  const fs::path weights = kShared / "weights/ultranet/ultranet_4a4w8lf.qbin";
+  const fs::path pictures = kShared / "data/dacsdc/images";
+  if (!fs::exists(weights) || !fs::exists(pictures)) {
+    GTEST_SKIP() << "needs ../shared/weights/ultranet and ../shared/data/dacsdc, which are absent";
+  }
+  const auto model = Import("ultranet-qbin", weights);
+  ASSERT_TRUE(model) << model.error().message;
+  const fs::path folder =
+      fs::temp_directory_path() / fmt::format("lichen_detect_{}", std::random_device()());
+  fs::create_directories(folder / "images");
+  fs::copy(pictures / "000.jpg", folder / "images");
+  // Its label in pixels of 640x360: 295 to 382, 131 to 232.
+  ASSERT_TRUE(WriteFile(folder / "labels/000.txt",
+                        std::string_view(fmt::format("5 {} {} {} {}\n", 338.5 / 640, 181.5 / 360,
+                                                     87.0 / 640, 101.0 / 360))));
+  const auto score = EvaluateDetection(std::get<IntNet>(*model), folder, {}, Threads(1), {});
+  fs::remove_all(folder);
+  ASSERT_TRUE(score) << score.error().message;
+  ASSERT_EQ(score->detections.size(), 1U);
+  EXPECT_EQ(score->detections[0].picture, "000.jpg");
+  EXPECT_NEAR(score->detections[0].label.xmax, 382, 1e-3);
+  EXPECT_GT(score->mean_iou, 0.3);
 }
 
 }  // namespace
