@@ -92,7 +92,12 @@ Result<Compiled> Compile(IntNet net, const std::string& graph_name, const Design
   plan.graph = graph_name;
   plan.picture = picture;
   const IntGraph* graph = plan.net.Find(graph_name);
-  if (!graph) return Fail("the model has no graph '{}'", graph_name);
+  if (!graph) {
+    std::vector<std::string> names;
+    for (const IntGraph& known : plan.net.graphs) names.push_back(known.name);
+    return Fail("the model has no graph '{}'; --graph may name {}", graph_name,
+                fmt::join(names, ", "));
+  }
   const int64_t multiple = plan.net.coding.size_multiple;
   plan.reference = {RoundUp(picture.h, multiple), RoundUp(picture.w, multiple)};
   std::vector<Size2> analysis_sizes;
