@@ -1,5 +1,6 @@
 #include "apps/train/cnn_run.h"
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -56,9 +57,13 @@ Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
     return {};
   }
   PrintText(r);
-  fmt::print("{}lichen train {} --bitw {} --bita {}\n",
-             CostTable(net, {r.choice, r.shares}, hardware, recipe.search.board), o.recipe,
-             BitString(r.choice.weight_bits), BitString(r.choice.activation_bits));
+  std::string command =
+      fmt::format("lichen train {} --bitw {} --bita {}", o.recipe, BitString(r.choice.weight_bits),
+                  BitString(r.choice.activation_bits));
+  if (!o.data_folder.empty()) command += " --data " + o.data_folder;
+  if (!o.output.empty()) command += " -o " + o.output;
+  fmt::print("{}{}\n", CostTable(net, {r.choice, r.shares}, hardware, recipe.search.board),
+             command);
   return {};
 }
 
@@ -127,7 +132,10 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
     return false;
   }
   LICHEN_TRY(const CnnDefinition net, FindCnn(recipe.model, recipe.width_factor));
-  if (o.strength) recipe.search.strength = *o.strength;
+  if (o.strength) {
+    if (std::isnan(*o.strength)) return FailUsage("--strength: nan is no number");
+    recipe.search.strength = *o.strength;
+  }
   HardwareModel hardware;
   if (o.is_search) {
     LICHEN_TRY(const Board board,

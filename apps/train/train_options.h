@@ -36,6 +36,9 @@ struct TrainArguments {
   std::string plot;
 };
 
+// Of an option, where an empty value would silently stand for none.
+inline std::string WhyEmpty(const std::string& value) { return value.empty() ? "is empty" : ""; }
+
 // What training and search share.
 inline void AddRunOptions(CLI::App& command, TrainArguments& o) {
   command.add_option("RECIPE", o.recipe, "The recipe (TOML): network, data and training")
@@ -72,11 +75,13 @@ inline void AddTrainOptions(CLI::App& command, TrainArguments& o) {
       .add_option("--bitw", o.weight_bits,
                   "Bits of each layer's weights, a digit from 2 to 8 per layer, in place of the "
                   "recipe's (not for codecs)")
-      ->type_name("DIGITS");
+      ->type_name("DIGITS")
+      ->check(WhyEmpty);
   command
       .add_option("--bita", o.activation_bits,
                   "Bits of what each layer reads, in the same way (not for codecs)")
-      ->type_name("DIGITS");
+      ->type_name("DIGITS")
+      ->check(WhyEmpty);
   const auto scenes =
       command
           .add_option("--write-scenes", o.scene_folder,
@@ -119,10 +124,12 @@ inline void AddSearchOptions(CLI::App& command, TrainArguments& o) {
       command
           .add_option("--bitw", o.weight_bits,
                       "Search nothing: print what these widths of weights cost, a digit per layer")
-          ->type_name("DIGITS");
+          ->type_name("DIGITS")
+          ->check(WhyEmpty);
   const auto activations =
       command.add_option("--bita", o.activation_bits, "The widths of what each layer reads")
           ->type_name("DIGITS")
+          ->check(WhyEmpty)
           ->needs(weights);
   weights->needs(activations);
   command

@@ -98,7 +98,7 @@ Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overri
              OpenRecipeFile(path, overrides.output, {"network", "data", "training", "search"}));
   CnnRecipe r;
   r.model = open.model;
-  r.output = open.output;
+  r.output = overrides.is_search ? open.output / "search" : open.output;
   r.training.learning_rate = 2e-3;
   r.training.batch = 128;
   r.training.max_gradient_norm = 10;

@@ -52,7 +52,8 @@ struct CnnOverrides {
   std::optional<int64_t> seed;  // at least 0
   std::string weight_bits;
   std::string activation_bits;
-  bool is_search = false;
+  bool is_search =
+      false;  // its folder is `search` in the output, so that the same recipe can train after it
 };
 
 Result<CnnRecipe> ReadCnnRecipe(const std::filesystem::path& path, const CnnOverrides& overrides);

@@ -138,6 +138,8 @@ class Run {
                                 {"pictures", result_.picture_count},
                                 {"recipe", Json::parse(ToJson(recipe_))}}));
     state_.module->train();
+    // From the first step on there is a checkpoint of this run, not of one that it replaces.
+    if (!options_.is_resumed) LICHEN_TRY_VOID(Save());
     while (state_.step < t.steps && !result_.is_stopped) {
       LICHEN_TRY_VOID(Step());
       const bool is_last = state_.step == t.steps;

@@ -102,6 +102,33 @@ TEST_F(CnnTrainer, ResumedRunsGiveTheSameLosses) {
   EXPECT_THAT(Losses(), ElementsAreArray(whole));
 }
 
+// Else --resume after a crash would take the replaced run for its own.
+TEST_F(CnnTrainer, ARestartedRunReplacesTheCheckpointAtOnce) {
+  recipe_.training.steps = 3;
+  const auto whole = TrainCnn(recipe_, {.threads = 1});
+  ASSERT_TRUE(whole) << whole.error().message;
+  const auto before = ReadFile(whole->checkpoint);
+  CnnTrainOptions options{.is_restarted = true, .threads = 1};
+  Result<std::vector<uint8_t>> during = before;
+  options.on_progress = [&](const CnnProgress& p) {
+    if (p.step == 1) during = ReadFile(whole->checkpoint);
+  };
+  ASSERT_TRUE(TrainCnn(recipe_, options));
+  ASSERT_TRUE(before && during);
+  EXPECT_NE(*before, *during);
+  EXPECT_EQ(*before, *ReadFile(whole->checkpoint));
+}
+
+// The same recipe, first for the widths and then with them.
+TEST_F(CnnTrainer, ASearchLeavesTheFolderToTheTraining) {
+  PutText(folder_ / "r.toml", "model = \"lenet5\"\noutput = \"both\"\n[data]\nfolder = \".\"\n");
+  const auto search = ReadCnnRecipe(folder_ / "r.toml", {.is_search = true});
+  const auto train = ReadCnnRecipe(folder_ / "r.toml", {});
+  ASSERT_TRUE(search && train);
+  EXPECT_EQ(search->output, folder_ / "both/search");
+  EXPECT_EQ(train->output, folder_ / "both");
+}
+
 TEST_F(CnnTrainer, RefusesWhatDoesNotFit) {
   ASSERT_TRUE(TrainCnn(recipe_, {.threads = 1}));
   EXPECT_THAT(TrainCnn(recipe_, {}).error().message, HasSubstr("holds a run already"));
