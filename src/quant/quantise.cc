@@ -48,6 +48,7 @@ class Quantiser {
       LICHEN_TRY(IntGraph graph, QuantiseGraph(i, statistics[i]));
       result_.net.graphs.push_back(std::move(graph));
     }
+    NoteOutputScale();
     LICHEN_TRY(const std::vector<AccumulatorProof> proofs, CheckIntNet(result_.net));
     for (size_t i = 0; i < net_.graphs.size(); ++i) Report(i, statistics[i], proofs);
     LICHEN_TRY_VOID(Measure());
@@ -81,6 +82,16 @@ class Quantiser {
       }
     }
     return CheckFloatNet(net_);
+  }
+
+  // Metadata `div`, by which a detection head is read: the raw value of 1 in the output of `main`.
+  void NoteOutputScale() {
+    const IntGraph* main = result_.net.Find("main");
+    if (!main || main->outputs.size() != 1) return;
+    const std::vector<double>& scale = main->tensor(main->outputs[0]).scale;
+    const bool is_uniform =
+        std::all_of(scale.begin(), scale.end(), [&](double s) { return s == scale[0]; });
+    if (is_uniform) result_.net.metadata["div"] = fmt::format("{}", 1 / scale[0]);
   }
 
   const LayerBits* BitsOfLayer(const std::string& name) const {

@@ -217,6 +217,15 @@ TEST(Quantise, ReportsWhatTheNetHolds) {
   EXPECT_THAT(ToText(report), HasSubstr("notes.txt"));
 }
 
+TEST(Quantise, TellsWhatTheOutputMeans) {
+  const QuantResult result = MustQuantise(TinyClassifier(), SyntheticPictures(4, 16), {.bits = 8});
+  const IntGraph& main = result.net.graphs[0];
+  const double scale = main.tensor(main.outputs[0]).scale[0];
+  EXPECT_NEAR(std::stod(result.net.metadata.at("div")) * scale, 1, 1e-12);
+  const QuantResult codec = MustQuantise(TinyCodec(), SyntheticPictures(4, 24), {.bits = 8});
+  EXPECT_FALSE(codec.net.metadata.contains("div"));
+}
+
 TEST(Quantise, RefusesWhatItCannotDo) {
   const Calibration pictures = SyntheticPictures(2, 16);
   const auto message = [&](const FloatNet& net, const QuantOptions& options) {
