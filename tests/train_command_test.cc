@@ -281,6 +281,14 @@ TEST_F(TrainDigits, SearchesWidths) {
   EXPECT_EQ(Run("$LICHEN search digits.toml --factors factors.csv"), 1);
   EXPECT_THAT(err_, HasSubstr("no line for kernel 5, weights of 8 and activations of 8 bits"));
   EXPECT_EQ(Run("$LICHEN search recipe.toml --factors factors.csv"), 2);
+  // What widths cost needs neither data nor the checkpoint that a training would start from.
+  std::string costly = ReadText("digits.toml");
+  costly.replace(costly.find("[training]"), 10, "[training]\nstart_from = \"absent.pt\"");
+  PutText("digits.toml", costly);
+  fs::remove_all(folder_ / "digits");
+  ASSERT_EQ(Run("$LICHEN search digits.toml --bitw 44444 --bita 44444 --json"), 0) << err_;
+  EXPECT_EQ(Json::parse(out_)["layers"].size(), 5U);
+  EXPECT_EQ(Run("$LICHEN search digits.toml --restart"), 1);
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ Result<void> FinishSearch(const TrainArguments& o, const CnnRecipe& recipe,
                   BitString(r.choice.activation_bits));
   if (!o.data_folder.empty()) command += " --data " + o.data_folder;
   if (!o.output.empty()) command += " -o " + o.output;
+  if (o.seed) command += fmt::format(" --seed {}", *o.seed);
   fmt::print("{}{}\n", CostTable(net, {r.choice, r.shares}, hardware, recipe.search.board),
              command);
   return {};
@@ -121,12 +122,16 @@ Result<void> RunScenes(const TrainArguments& o, const CnnRecipe& recipe,
 
 Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
   LICHEN_TRY_VOID(RefuseCodecOptions(o));
-  LICHEN_TRY(CnnRecipe recipe, ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
-                                                        .output = o.output,
-                                                        .seed = o.seed,
-                                                        .weight_bits = o.weight_bits,
-                                                        .activation_bits = o.activation_bits,
-                                                        .is_search = o.is_search}));
+  const bool is_cost = o.is_search && !o.weight_bits.empty();
+  LICHEN_TRY(CnnRecipe recipe,
+             ReadCnnRecipe(o.recipe, {.data_folder = o.data_folder,
+                                      .output = o.output,
+                                      .seed = o.seed,
+                                      .weight_bits = o.weight_bits,
+                                      .activation_bits = o.activation_bits,
+                                      .is_search = o.is_search,
+                                      .needs_start = !is_cost && o.scene_folder.empty(),
+                                      .needs_data = !is_cost}));
   if (!o.scene_folder.empty()) {
     LICHEN_TRY_VOID(RunScenes(o, recipe, program));
     return false;
@@ -148,7 +153,7 @@ Result<bool> RunCnn(const TrainArguments& o, const ProgramOptions& program) {
       LICHEN_TRY(hardware.packing, ReadPacking(o.factors, net));
     }
   }
-  if (o.is_search && !o.weight_bits.empty()) {
+  if (is_cost) {
     LICHEN_TRY_VOID(PrintCost(o, recipe, net, hardware, program.json));
     return false;
   }

@@ -60,7 +60,7 @@ Result<std::string> ModelOfRecipe(const fs::path& path) {
   return root["model"].value_or(std::string());
 }
 
-void ReadRunKeys(TomlSection& s, const fs::path& base, TrainingRecipe& t) {
+void ReadRunKeys(TomlSection& s, const fs::path& base, TrainingRecipe& t, bool needs_start) {
   std::string start_from;
   s.Read("batch", t.batch, 1, 4096);
   s.Read("steps", t.steps, 1, kMaxSteps);
@@ -76,9 +76,10 @@ void ReadRunKeys(TomlSection& s, const fs::path& base, TrainingRecipe& t) {
   if (!start_from.empty()) {
     t.start_from = (base / start_from).lexically_normal();
     std::error_code error;
-    if (!fs::is_regular_file(t.start_from, error)) {
-      s.Refuse(*s.Find("start_from"), "start_from",
-               fmt::format("{} is no file", t.start_from.string()));
+    if (needs_start && !fs::is_regular_file(t.start_from, error)) {
+      s.Refuse(
+          *s.Find("start_from"), "start_from",
+          fmt::format("{} is no file; run the recipe that writes it first", t.start_from.string()));
     }
   }
 }

@@ -35,7 +35,8 @@ Result<RecipeFile> OpenRecipeFile(const std::filesystem::path& path,
 Result<std::string> ModelOfRecipe(const std::filesystem::path& path);
 
 // Steps, batch, learning rates, seed and checkpoints: keys of the optimiser's run.
-void ReadRunKeys(TomlSection& s, const std::filesystem::path& base, TrainingRecipe& t);
+void ReadRunKeys(TomlSection& s, const std::filesystem::path& base, TrainingRecipe& t,
+                 bool needs_start = true);
 
 // Error if a value of `recorded` (a ToJson) at one of the JSON pointers differs from that of `now`.
 Result<void> CheckSameValues(const std::string& recorded, const std::string& now,

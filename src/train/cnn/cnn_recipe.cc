@@ -44,8 +44,9 @@ Result<void> ReadNetwork(const RecipeFile& open, const CnnOverrides& overrides, 
   return {};
 }
 
-Result<void> ReadData(const RecipeFile& open, const fs::path& overriding, CnnTaskKind task,
+Result<void> ReadData(const RecipeFile& open, const CnnOverrides& overrides, CnnTaskKind task,
                       CnnDataRecipe& d) {
+  const fs::path& overriding = overrides.data_folder;
   TomlSection s(open.Section("data"), open.file, "data");
   std::string folder, boxes;
   s.Read("folder", folder);
@@ -67,14 +68,14 @@ Result<void> ReadData(const RecipeFile& open, const fs::path& overriding, CnnTas
   }
   LICHEN_TRY_VOID(s.Finish());
   std::error_code error;
-  if (fs::is_directory(d.folder, error)) return {};
+  if (!overrides.needs_data || fs::is_directory(d.folder, error)) return {};
   return Fail("{}: data.folder: {} is no folder", overriding.empty() ? open.file : "--data",
               d.folder.string());
 }
 
-Result<void> ReadTraining(const RecipeFile& open, CnnRecipe& r) {
+Result<void> ReadTraining(const RecipeFile& open, bool needs_start, CnnRecipe& r) {
   TomlSection s(open.Section("training"), open.file, "training");
-  ReadRunKeys(s, open.base, r.training);
+  ReadRunKeys(s, open.base, r.training, needs_start);
   s.Read("weight_decay", r.weight_decay, 0, 1000);
   s.Read("bfloat16", r.bfloat16);
   return s.Finish();
@@ -104,8 +105,8 @@ Result<CnnRecipe> ReadCnnRecipe(const fs::path& path, const CnnOverrides& overri
   r.training.max_gradient_norm = 10;
   LICHEN_TRY_VOID(ReadNetwork(open, overrides, r));
   LICHEN_TRY(const CnnDefinition net, FindCnn(r.model));
-  LICHEN_TRY_VOID(ReadData(open, overrides.data_folder, net.task, r.data));
-  LICHEN_TRY_VOID(ReadTraining(open, r));
+  LICHEN_TRY_VOID(ReadData(open, overrides, net.task, r.data));
+  LICHEN_TRY_VOID(ReadTraining(open, overrides.needs_start, r));
   if (overrides.seed) r.training.seed = *overrides.seed;
   LICHEN_TRY_VOID(ReadSearch(open, r.search));
   return r;

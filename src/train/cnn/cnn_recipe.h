@@ -52,8 +52,11 @@ struct CnnOverrides {
   std::optional<int64_t> seed;  // at least 0
   std::string weight_bits;
   std::string activation_bits;
-  bool is_search =
-      false;  // its folder is `search` in the output, so that the same recipe can train after it
+  // Its folder is `search` in the output, so that the same recipe can train after it.
+  bool is_search = false;
+  // Whether the checkpoint to start from, and the folder of the data, must be there.
+  bool needs_start = true;
+  bool needs_data = true;
 };
 
 Result<CnnRecipe> ReadCnnRecipe(const std::filesystem::path& path, const CnnOverrides& overrides);
