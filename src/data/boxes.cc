@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <pugixml.hpp>
 #include <system_error>
 
 #include "base/files.h"
@@ -16,14 +17,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxCsvBytes = uint64_t{64} << 20;
-constexpr uint64_t kMaxYoloBytes = uint64_t{1} << 20;
+constexpr uint64_t kMaxLabelBytes = uint64_t{1} << 20;  // of one picture
 constexpr int kMaxClasses = 1 << 16;
 
 double Overlap(double a_min, double a_max, double b_min, double b_max) {
   return std::max(0.0, std::min(a_max, b_max) - std::max(a_min, b_min));
 }
 
-Result<double> ParseNumber(std::string_view text) {
+constexpr std::string_view kBlanks = " \t\r\n";
+
+std::string_view Trim(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
+
+Result<double> ParseNumber(std::string_view padded) {
+  const std::string_view text = Trim(padded);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
@@ -34,7 +44,10 @@ Result<double> ParseNumber(std::string_view text) {
 
 Result<std::string> ReadText(const fs::path& path, uint64_t max_bytes) {
   LICHEN_TRY(const std::vector<uint8_t> bytes, ReadFile(path, max_bytes));
-  return std::string(bytes.begin(), bytes.end());
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // spreadsheets begin with it
+  std::string text(bytes.begin(), bytes.end());
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
 bool IsPictureName(const fs::path& name) {
@@ -53,29 +66,66 @@ Result<void> CheckInside(const Box& box, int64_t height, int64_t width) {
               height, width);
 }
 
-Result<std::vector<LabelledBox>> ReadYolo(const fs::path& folder) {
+Result<void> CheckArea(const Box& box) {
+  if (box.xmin < box.xmax && box.ymin < box.ymax) return {};
+  return Fail("its box from x {} to {} and y {} to {} has no area", box.xmin, box.xmax, box.ymin,
+              box.ymax);
+}
+
+// The pictures of a folder, in the order of their paths.
+template <class Iterator>
+std::vector<fs::path> FindPictures(const fs::path& folder) {
   std::vector<fs::path> pictures;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder / "images", error)) {
+  for (const auto& entry : Iterator(folder, error)) {
     if (IsPictureName(entry.path())) pictures.push_back(entry.path());
   }
-  std::sort(pictures.begin(), pictures.end());
+  std::ranges::sort(pictures);
+  return pictures;
+}
+
+// The text of the picture's label file.
+Result<std::string> ReadLabel(const fs::path& picture, const fs::path& label) {
+  std::error_code error;
+  std::string text;
+  const bool is_there = fs::exists(label, error);
+  if (is_there) {
+    LICHEN_TRY(text, ReadText(label, kMaxLabelBytes));
+  }
+  if (!Trim(text).empty()) return text;
+  return Fail("{}: has no box: {} is {}; label the picture or take it out", picture.string(),
+              label.string(), is_there ? "empty" : "not there");
+}
+
+Result<std::vector<LabelledBox>> ReadYolo(const fs::path& folder) {
   std::vector<LabelledBox> boxes;
-  for (const fs::path& picture : pictures) {
+  for (const fs::path& picture : FindPictures<fs::directory_iterator>(folder / "images")) {
     const fs::path path = folder / "labels" / (picture.stem().string() + ".txt");
-    std::string text;
-    if (fs::exists(path, error)) {
-      LICHEN_TRY(text, ReadText(path, kMaxYoloBytes));
-    }
-    if (text.find_first_not_of(" \r\n\t") == std::string::npos) {
-      return Fail("{}: has no box: {} is {}; label the picture or take it out", picture.string(),
-                  path.string(), fs::exists(path, error) ? "empty" : "not there");
-    }
+    LICHEN_TRY(const std::string text, ReadLabel(picture, path));
     LICHEN_TRY(const ImageInfo info, ReadImageInfo(picture));
     LICHEN_TRY(const Box box, InPlace(path.string(), ParseYoloBox(text, info.height, info.width)));
     boxes.push_back({picture, box});
   }
   return boxes;
+}
+
+Result<std::vector<LabelledBox>> ReadVoc(const fs::path& folder) {
+  std::vector<LabelledBox> boxes;
+  for (const fs::path& picture : FindPictures<fs::recursive_directory_iterator>(folder)) {
+    const fs::path path = fs::path(picture).replace_extension(".xml");
+    LICHEN_TRY(const std::string text, ReadLabel(picture, path));
+    LICHEN_TRY(const Box box, InPlace(path.string(), ParseVocBox(text)));
+    boxes.push_back({picture, box});
+  }
+  return boxes;
+}
+
+bool HasXml(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".xml") return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -90,7 +140,8 @@ double Iou(const Box& a, const Box& b) {
 
 Result<std::vector<LabelledBox>> ReadBoxesCsv(const fs::path& path, const fs::path& folder) {
   LICHEN_TRY(const std::string text, ReadText(path, kMaxCsvBytes));
-  LICHEN_TRY(const Table table, InPlace(path.string(), ParseCsv(text)));
+  LICHEN_TRY(Table table, InPlace(path.string(), ParseCsv(text)));
+  for (std::string& name : table.header) name = Trim(name);
   std::vector<size_t> columns;
   for (const char* name : {"file", "xmin", "xmax", "ymin", "ymax"}) {
     const auto it = std::find(table.header.begin(), table.header.end(), name);
@@ -99,7 +150,7 @@ Result<std::vector<LabelledBox>> ReadBoxesCsv(const fs::path& path, const fs::pa
   }
   std::vector<LabelledBox> boxes;
   for (const auto& row : table.rows) {
-    const std::string& name = row[columns[0]];
+    const std::string name(Trim(row[columns[0]]));
     if (fs::path(name).filename() != name) {
       return Fail("{}: '{}' is no plain file name", path.string(), name);
     }
@@ -109,10 +160,7 @@ Result<std::vector<LabelledBox>> ReadBoxesCsv(const fs::path& path, const fs::pa
       LICHEN_TRY(*edges[i], InPlace(fmt::format("{}: {}", path.string(), name),
                                     ParseNumber(row[columns[i + 1]])));
     }
-    if (!(label.box.xmin < label.box.xmax && label.box.ymin < label.box.ymax)) {
-      return Fail("{}: {}: its box from x {} to {} and y {} to {} has no area", path.string(), name,
-                  label.box.xmin, label.box.xmax, label.box.ymin, label.box.ymax);
-    }
+    LICHEN_TRY_VOID(InPlace(fmt::format("{}: {}", path.string(), name), CheckArea(label.box)));
     boxes.push_back(std::move(label));
   }
   if (boxes.empty()) return Fail("{}: names no picture", path.string());
@@ -120,6 +168,7 @@ Result<std::vector<LabelledBox>> ReadBoxesCsv(const fs::path& path, const fs::pa
 }
 
 Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width) {
+  text = Trim(text);
   const std::string_view line = text.substr(0, text.find('\n'));
   std::vector<double> numbers;
   for (size_t at = 0; (at = line.find_first_not_of(" \t\r", at)) != std::string_view::npos;) {
@@ -146,6 +195,21 @@ Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width) {
              edge(numbers[2] - numbers[4] / 2, height), edge(numbers[2] + numbers[4] / 2, height)};
 }
 
+Result<Box> ParseVocBox(std::string_view xml) {
+  pugi::xml_document document;
+  const pugi::xml_parse_result parsed = document.load_buffer(xml.data(), xml.size());
+  if (!parsed) return Fail("byte {}: {}", parsed.offset, parsed.description());
+  const pugi::xml_node edges = document.child("annotation").child("object").child("bndbox");
+  if (!edges) return Fail("has no annotation with an object with a bndbox; label the picture");
+  Box box;
+  for (const auto& [name, value] : {std::pair{"xmin", &box.xmin}, std::pair{"xmax", &box.xmax},
+                                    std::pair{"ymin", &box.ymin}, std::pair{"ymax", &box.ymax}}) {
+    LICHEN_TRY(*value, InPlace(name, ParseNumber(edges.child_value(name))));
+  }
+  LICHEN_TRY_VOID(CheckArea(box));
+  return box;
+}
+
 Result<void> CheckPicture(const LabelledBox& label, const ImageInfo& info) {
   if (info.channels != 3 || info.bit_depth != 8) {
     return Fail("{}: is {}, not RGB of 8 bit", label.picture.string(), Describe(info));
@@ -157,12 +221,17 @@ Result<std::vector<LabelledBox>> ReadLabelledBoxes(const fs::path& folder) {
   std::error_code error;
   const fs::path csv = folder / "labels.csv";
   if (fs::exists(csv, error)) return ReadBoxesCsv(csv, folder / "images");
-  if (!fs::is_directory(folder / "labels", error)) {
-    return Fail("{}: has neither labels.csv (DAC-SDC) nor labels/ (YOLO)", folder.string());
+  const bool is_yolo = fs::is_directory(folder / "labels", error);
+  if (!is_yolo && !HasXml(folder)) {
+    return Fail(
+        "{}: has neither labels.csv nor labels/ (YOLO) nor .xml files beside its pictures (Pascal "
+        "VOC)",
+        folder.string());
   }
-  LICHEN_TRY(std::vector<LabelledBox> boxes, ReadYolo(folder));
+  LICHEN_TRY(std::vector<LabelledBox> boxes, is_yolo ? ReadYolo(folder) : ReadVoc(folder));
   if (boxes.empty()) {
-    return Fail("{}: holds no .jpg, .jpeg or .png", (folder / "images").string());
+    return Fail("{}: holds no .jpg, .jpeg or .png",
+                (is_yolo ? folder / "images" : folder).string());
   }
   return boxes;
 }

@@ -43,10 +43,14 @@ Result<std::vector<LabelledBox>> ReadBoxesCsv(const std::filesystem::path& csv,
 // picture's sides, cut to the picture. The class is a whole number, and means nothing here.
 Result<Box> ParseYoloBox(std::string_view text, int64_t height, int64_t width);
 
-// What lies in the folder tells the format, pictures being in images/:
-//   DAC-SDC  labels.csv
-//   YOLO     labels/NAME.txt for images/NAME.jpg, .jpeg or .png
-// In the order of names (YOLO) or lines. Error: no picture, or one of images/ (YOLO) without a box.
+// The box of a Pascal VOC annotation, as DAC-SDC's training set has them: the first object's bndbox, in pixels.
+Result<Box> ParseVocBox(std::string_view xml);
+
+// What lies in the folder tells the format; pictures are .jpg, .jpeg or .png:
+//   table       labels.csv, pictures in images/
+//   YOLO        labels/NAME.txt for images/NAME.jpg
+//   Pascal VOC  NAME.xml beside NAME.jpg, here and in all folders below, as in DAC-SDC's training set
+// In the order of lines (table) or paths. Error: no picture, or one (YOLO, Pascal VOC) without a box.
 Result<std::vector<LabelledBox>> ReadLabelledBoxes(const std::filesystem::path& folder);
 
 // Error unless the picture is RGB of 8 bit and the middle of its box lies in it.

@@ -65,13 +65,53 @@ TEST_F(BoxFolder, ReadsDacSdc) {
   }
 }
 
+TEST_F(BoxFolder, ReadsTablesOfSpreadsheets) {
+  Put("labels.csv",
+      "\xEF\xBB\xBF"
+      "file, xmin, xmax, ymin, ymax\r\nb.png, 1, 2, 3, 4.5\r\n");
+  const auto boxes = ReadLabelledBoxes(folder_);
+  ASSERT_TRUE(boxes) << boxes.error().message;
+  EXPECT_EQ(boxes->front().picture, folder_ / "images/b.png");
+  EXPECT_EQ(boxes->front().box.ymax, 4.5);
+}
+
+TEST_F(BoxFolder, ReadsPascalVoc) {
+  const auto put = [&](const std::string& name, std::string_view edges) {
+    Put(name, fmt::format("<annotation><filename>x</filename><object><name>boat</name><bndbox>{}"
+                          "</bndbox></object><object/></annotation>",
+                          edges));
+  };
+  constexpr std::string_view kEdges =
+      "<xmin>10</xmin><ymin>20</ymin><xmax> 30.5 </xmax><ymax>40</ymax>";
+  put("images/a.xml", kEdges);
+  put("images/c.xml", kEdges);
+  EXPECT_THAT(Error(), HasSubstr("b.xml is not there; label the picture"));
+  fs::create_directories(folder_ / "images/boat1");
+  fs::rename(folder_ / "images/b.png", folder_ / "images/boat1/b.png");
+  put("images/boat1/b.xml", kEdges);
+  const auto boxes = ReadLabelledBoxes(folder_);
+  ASSERT_TRUE(boxes) << boxes.error().message;
+  ASSERT_EQ(boxes->size(), 3U);
+  EXPECT_EQ((*boxes)[1].picture, folder_ / "images/boat1/b.png");
+  EXPECT_EQ((*boxes)[1].box.xmax, 30.5);
+  EXPECT_EQ((*boxes)[1].box.ymin, 20);
+  Put("images/a.xml", "<annotation><object>");
+  EXPECT_THAT(Error(), HasSubstr("a.xml: byte"));
+  Put("images/a.xml", "<annotation/>");
+  EXPECT_THAT(Error(), HasSubstr("a.xml: has no annotation with an object"));
+  put("images/a.xml", "<xmin>1</xmin><ymin>2</ymin><xmax>3</xmax>");
+  EXPECT_THAT(Error(), HasSubstr("a.xml: ymax: '' is no number"));
+  put("images/a.xml", "<xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>1</ymax>");
+  EXPECT_THAT(Error(), HasSubstr("has no area"));
+}
+
 TEST_F(BoxFolder, ReadsYolo) {
   EXPECT_THAT(Error(), HasSubstr("neither labels.csv"));
   fs::rename(folder_ / "images/b.png", folder_ / "images/b.PNG");
   for (const char* name : {"a", "b"}) {
     Put(fmt::format("labels/{}.txt", name), "0 0 0.95 0.5 0.2\n");
   }
-  Put("labels/c.txt", "3 0.5 0.25 0.2 0.1\r\n1 0 0 0 0\n");
+  Put("labels/c.txt", "\n3 0.5 0.25 0.2 0.1\r\n1 0 0 0 0\n");
   const auto boxes = ReadLabelledBoxes(folder_);
   ASSERT_TRUE(boxes) << boxes.error().message;
   ASSERT_EQ(boxes->size(), 3U);
