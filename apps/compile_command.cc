@@ -4,7 +4,6 @@
 #include "apps/command.h"
 #include "apps/fusion_family.h"
 #include "apps/model_choice.h"
-#include "flow/model_input.h"
 #include "report/table.h"
 
 namespace lichen {
@@ -86,13 +85,13 @@ Result<Exit> RunCompile(const Options& o, const CommonOptions& common) {
   if (o.family != "tile") {
     return FailUsage("--family {}: there are 'tile' and 'fusion'", o.family);
   }
-  if (o.size.empty()) return FailUsage("--size is required");
-  LICHEN_TRY(const Size2 size, ParseSize(o.size));
   LICHEN_TRY(const tile::Design design, tile::LoadDesign(o.design));
   LICHEN_TRY(const Board board, LoadBoard(o.board));
   LICHEN_TRY(IntNet net, LoadIntNet(o.model));
+  LICHEN_TRY(const Size2 size, PictureSize(o.size, net, o.model));
+  const std::string first = net.Find("analysis") ? "analysis" : "main";
   LICHEN_TRY(const tile::Compiled compiled,
-             InPlace(o.model, tile::Compile(std::move(net), o.graph.empty() ? "analysis" : o.graph,
+             InPlace(o.model, tile::Compile(std::move(net), o.graph.empty() ? first : o.graph,
                                             design, board, size)));
   if (!compiled.fit.ok) {
     if (common.json) PrintJson({{"fits", false}, {"reason", compiled.fit.reason}});
@@ -122,11 +121,11 @@ void AddCompileCommand(CLI::App& app, Invocation& invocation) {
                    fmt::format("{}, or a file", fmt::join(BoardNames(), ", ")))
       ->capture_default_str();
   command
-      ->add_option("--size", options->size,
-                   "The pictures' size (fusion: default: the size that the model states)")
+      ->add_option("--size", options->size, "The pictures' size (default: what the model states)")
       ->type_name("HEIGHTxWIDTH");
-  command->add_option("--graph", options->graph,
-                      "analysis, synthesis or main (default: analysis; fusion: main)");
+  command->add_option(
+      "--graph", options->graph,
+      "analysis, synthesis or main (default: analysis, where there is none main; fusion: main)");
   command->add_option("-o,--output", options->output, "The plan to write")->type_name("P.plan");
 }
 

@@ -10,7 +10,6 @@
 #include "apps/progress_line.h"
 #include "base/files.h"
 #include "explore/tile_space.h"
-#include "flow/model_input.h"
 #include "report/svg_plot.h"
 #include "report/table.h"
 
@@ -99,11 +98,11 @@ Result<ExploreResult> JoinParts(MpiRun& mpi, const ExploreResult& own,
 }
 
 Result<Exit> RunExplore(const Options& o, const CommonOptions& common) {
-  LICHEN_TRY(const Size2 size, ParseSize(o.size));
   LICHEN_TRY(const Board board, LoadBoard(o.board));
   if (o.bits != 8 && o.bits != 16) return FailUsage("--bits {}: must be 8 or 16", o.bits);
   const Threads threads(common.threads);
   LICHEN_TRY(const IntNet net, LoadIntNet(o.model, threads));
+  LICHEN_TRY(const Size2 size, PictureSize(o.size, net, o.model));
   ExploreOptions options;
   LICHEN_TRY(options.objectives, ParseObjectives(o.objectives));
   options.is_pruned = !o.is_exhaustive;
@@ -205,9 +204,9 @@ void AddExploreCommand(CLI::App& app, Invocation& invocation) {
       ->add_option("--board", options->board,
                    fmt::format("{}, or a file", fmt::join(BoardNames(), ", ")))
       ->capture_default_str();
-  command->add_option("--size", options->size, "The pictures' size")
-      ->type_name("HEIGHTxWIDTH")
-      ->required();
+  command
+      ->add_option("--size", options->size, "The pictures' size (default: what the model states)")
+      ->type_name("HEIGHTxWIDTH");
   command->add_option("--bits", options->bits, "Operands of 16 or 8 bits")->capture_default_str();
   command->add_option("--clock", options->clock_mhz, "MHz")->capture_default_str();
   command->add_option("--objective", options->objectives, "Among latency, dsp, dram, energy")

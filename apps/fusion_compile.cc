@@ -5,7 +5,6 @@
 #include "apps/fusion_command.h"
 #include "apps/model_choice.h"
 #include "base/hash.h"
-#include "flow/model_input.h"
 
 namespace lichen {
 namespace {
@@ -28,20 +27,12 @@ Result<fusion::Shape3> Shape(std::string_view option, const std::string& text,
   return *shape;
 }
 
-// The size of the network's pictures: given, or stated by the network.
-Result<Size2> PictureSize(const Options& o, const IntNet& net) {
-  if (!o.size.empty()) return ParseSize(o.size);
-  const auto stated = net.metadata.find("input_size");
-  if (stated != net.metadata.end()) return ParseSize(stated->second);
-  return FailUsage("{}: states no picture size; give --size HEIGHTxWIDTH", o.model);
-}
-
 // Shapes, padding and widths of a network's layer.
 Result<fusion::WindowJob> LayerJob(const Options& o, fusion::WindowJob job,
                                    std::vector<std::string>& warnings) {
   if (o.layer.empty()) return FailUsage("--model needs --layer NAME");
   LICHEN_TRY(const IntNet net, LoadIntNet(o.model));
-  LICHEN_TRY(const Size2 picture, PictureSize(o, net));
+  LICHEN_TRY(const Size2 picture, PictureSize(o.size, net, o.model));
   LICHEN_TRY(const fusion::LayerJob layer,
              InPlace(o.model, fusion::JobOfLayer(net, o.layer, picture)));
   job.input = layer.input;

@@ -123,16 +123,6 @@ void PrintPlan(const fusion::Plan& plan, const FusionCompileOptions& o,
   }
 }
 
-// The size that a model states, for those that take one alone.
-Result<Size2> SizeOf(const FusionCompileOptions& o, const IntNet& net) {
-  if (!o.size.empty()) return ParseSize(o.size);
-  const auto stated = net.metadata.find("input_size");
-  if (stated == net.metadata.end()) {
-    return FailUsage("--size is required: {} does not state the size of its input", o.model);
-  }
-  return ParseSize(stated->second);
-}
-
 // A rendered picture of the plan's size, grey where the model takes grey.
 Image RenderedPicture(const fusion::Plan& plan, uint64_t seed) {
   Image colour = RenderTestPicture(plan.picture.h, plan.picture.w, seed);
@@ -212,7 +202,7 @@ Result<Exit> CompileFusion(const FusionCompileOptions& o, const CommonOptions& c
   LICHEN_TRY(const fusion::Design design, fusion::LoadDesign(o.design));
   LICHEN_TRY(const Board board, LoadBoard(o.board));
   LICHEN_TRY(IntNet net, LoadIntNet(o.model));
-  LICHEN_TRY(const Size2 size, SizeOf(o, net));
+  LICHEN_TRY(const Size2 size, PictureSize(o.size, net, o.model));
   LICHEN_TRY(const fusion::Compiled compiled,
              InPlace(o.model, fusion::Compile(std::move(net), o.graph, design, board, size)));
   if (!compiled.fit.ok) {

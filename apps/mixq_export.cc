@@ -3,6 +3,7 @@
 #include "accel/mixq/emit.h"
 #include "accel/mixq/folding.h"
 #include "apps/bundle_tools.h"
+#include "apps/model_choice.h"
 #include "base/files.h"
 #include "flow/model_input.h"
 #include "image/reader.h"
@@ -13,21 +14,14 @@
 namespace lichen {
 namespace {
 
-Result<Size2> PictureSize(const MixqExportOptions& o, const IntNet& net) {
-  const auto stated = net.metadata.find("input_size");
-  if (stated == net.metadata.end()) {
-    if (!o.size.empty()) return InPlace("--size", ParseSize(o.size));
-    return FailUsage("--size is required: {} does not state the size of its input", o.model);
-  }
-  LICHEN_TRY(const Size2 size, InPlace(o.model, ParseSize(stated->second)));
-  if (!o.size.empty()) {
-    LICHEN_TRY(const Size2 wanted, InPlace("--size", ParseSize(o.size)));
-    if (wanted.h != size.h || wanted.w != size.w) {
-      return Fail("--size {}: {} is for pictures of {}x{}; leave --size out", o.size, o.model,
-                  size.h, size.w);
-    }
-  }
-  return size;
+// The size that the model states; another one given is an error.
+Result<Size2> OnlySize(const MixqExportOptions& o, const IntNet& net) {
+  LICHEN_TRY(const Size2 size, PictureSize(o.size, net, o.model));
+  if (o.size.empty() || !net.metadata.contains("input_size")) return size;
+  LICHEN_TRY(const Size2 stated, PictureSize("", net, o.model));
+  if (size == stated) return size;
+  return Fail("--size {}: {} is for pictures of {}x{}; leave --size out", o.size, o.model, stated.h,
+              stated.w);
 }
 
 Result<Image> PictureFor(const MixqExportOptions& o, Size2 size, int64_t channels) {
@@ -68,7 +62,7 @@ Result<Exit> ExportMixq(const MixqExportOptions& o, const CommonOptions& common)
         "take codecs",
         o.model, kMixqFormat);
   }
-  LICHEN_TRY(const Size2 size, PictureSize(o, *net));
+  LICHEN_TRY(const Size2 size, OnlySize(o, *net));
   LICHEN_TRY(mixq::Network network, InPlace(o.model, mixq::FromGraph(*net, size)));
   LICHEN_TRY_VOID(mixq::LoadFoldings(o.simd_pe, network));
   LICHEN_TRY(const Image picture,

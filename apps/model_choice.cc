@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "flow/model_input.h"
 #include "net/identity.h"
 #include "net/model_file.h"
 
@@ -114,6 +115,14 @@ Result<LoadedCodec> LoadCodecFor(const std::string& given, const Sha256Digest& i
       "model with --model",
       bitstream, wanted, entries.size(), models.folder.string(),
       broken ? fmt::format(" ({})", broken->message) : std::string());
+}
+
+Result<Size2> PictureSize(const std::string& given, const IntNet& net, const fs::path& model) {
+  if (!given.empty()) return InPlace("--size", ParseSize(given));
+  const auto stated = net.metadata.find("input_size");
+  if (stated != net.metadata.end()) return InPlace(model.string(), ParseSize(stated->second));
+  return FailUsage("--size HEIGHTxWIDTH is required: {} does not state the size of its pictures",
+                   model.string());
 }
 
 }  // namespace lichen

@@ -38,6 +38,11 @@ Result<std::filesystem::path> ChooseModel(const std::string& given);
 // Error: a float network.
 Result<IntNet> LoadIntNet(const std::filesystem::path& path, const Threads& threads = Threads(1));
 
+// The size of a network's pictures: "HEIGHTxWIDTH" as given, else what the model states (metadata input_size).
+// Error: neither, or no size.
+Result<Size2> PictureSize(const std::string& given, const IntNet& net,
+                          const std::filesystem::path& model);
+
 struct LoadedCodec {
   std::filesystem::path path;
   Codec codec;

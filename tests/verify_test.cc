@@ -455,6 +455,12 @@ TEST_F(Bundle, BadInputIsNamed) {
   Emit(kFirst);
   EXPECT_EQ(Run("verify nowhere"), 1);
   EXPECT_THAT(Read("err.txt"), HasSubstr("nowhere/manifest.json"));
+  EXPECT_EQ(Run("compile m.lichen --design d.toml"), 2);
+  EXPECT_THAT(Read("err.txt"), HasSubstr("m.lichen does not state the size of its pictures"));
+  IntNet stated = Net(16);
+  stated.metadata["input_size"] = "37x50";
+  ASSERT_TRUE(SaveModel(folder_ / "stated.lichen", Model(stated)));
+  EXPECT_EQ(Run("compile stated.lichen --design d.toml"), 0) << Read("err.txt");
   EXPECT_EQ(Run("emit p.plan -o other --target vhdl"), 2);
   EXPECT_THAT(Read("err.txt"), HasSubstr("there are rtl, hls and all"));
   EXPECT_EQ(Run("emit m.lichen -o other"), 1);

@@ -85,7 +85,10 @@ class ParameterWriter {
 Result<void> CheckRequant(const ChannelRequant& r, int64_t max, std::string_view what) {
   for (int64_t multiplier : r.multiplier) {
     if (multiplier < -max || multiplier > max) {
-      return Fail("{}: multiplier {} exceeds {}", what, multiplier, max);
+      return Fail(
+          "{}: multiplier {} exceeds {}, and no smaller one gives the same results: train with "
+          "fewer bits of activations, or take the fusion machine (--family fusion)",
+          what, multiplier, max);
     }
   }
   for (int64_t bias : r.bias) {
