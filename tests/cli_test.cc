@@ -473,7 +473,8 @@ TEST_F(Cli, EvalScoresModels) {
   ExpectFailure(2, {"eval", "--model", "int.lichen"}, "DIR");
   ExpectFailure(2, {"eval", "pictures", "--model", "float.lichen"}, "--tables");
   ExpectFailure(1, {"eval", "dump-missing", "--model", "int.lichen"}, "dump-missing");
-  ExpectFailure(2, {"eval", "pictures", "--task", "detect", "--model", "int.lichen"}, "--labels");
+  ExpectFailure(1, {"eval", "pictures", "--task", "detect", "--model", "int.lichen"},
+                "int.lichen: is no detection model");
 }
 
 TEST_F(Cli, EvalComparesWithCurves) {
