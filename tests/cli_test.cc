@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/npy.h"
+#include "base/test_path.h"
 #include "image/reader.h"
 #include "tests/shared_data.h"
 
@@ -40,7 +41,7 @@ struct Ran {
 class Cli : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = fs::temp_directory_path() / "lichen_cli_test";
+    folder_ = TestPath("cli");
     fs::remove_all(folder_);
     fs::create_directories(folder_ / "pictures");
     for (const char* seed : {"1", "2", "3"}) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/test_path.h"
 #include "codec/codec.h"
 #include "flow/quantise_codec.h"
 #include "image/reader.h"
@@ -55,8 +56,7 @@ inline const Codec& TestCodec() {
 // An empty folder of its own for each test.
 inline std::filesystem::path TestFolder() {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  const auto folder = std::filesystem::temp_directory_path() /
-                      (std::string("lichen_") + info->test_suite_name() + "_" + info->name());
+  const auto folder = TestPath(std::string(info->test_suite_name()) + "_" + info->name());
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "accel/tile/plan.h"
+#include "base/test_path.h"
 #include "explore/tile_space.h"
 #include "net/graph_builder.h"
 #include "net/model_file.h"
@@ -108,7 +109,7 @@ TEST(Explore, ThreadsAndPartsGiveTheSameSet) {
 }
 
 TEST(Explore, GoesOnFromItsJournal) {
-  const auto path = std::filesystem::temp_directory_path() / "lichen_explore_test.journal";
+  const auto path = TestPath("explore_test.journal");
   std::filesystem::remove(path);
   const ExploreResult first = Explore({.objectives = kAll, .journal = path});
   // As if the search had been killed while it wrote.
@@ -159,7 +160,7 @@ TEST(Explore, FourProcessesFindTheSameSet) {
       std::system("command -v mpirun >/dev/null") != 0) {
     GTEST_SKIP() << "this build found no MPI";
   }
-  const auto folder = std::filesystem::temp_directory_path() / "lichen_explore_mpi";
+  const auto folder = TestPath("explore_mpi");
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   const auto saved = SaveModel(folder / "m.lichen", Model(Net()));

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/model_file.h"
 #include "tests/fusion_nets.h"
@@ -22,10 +22,7 @@ using testing::HasSubstr;
 
 class FusionBundle : public testing::Test {
  protected:
-  FusionBundle()
-      : folder_(fs::temp_directory_path() / fmt::format("lichen_fusion_{}", ::getpid())) {
-    fs::create_directories(folder_);
-  }
+  FusionBundle() : folder_(TestPath("fusion")) { fs::create_directories(folder_); }
   ~FusionBundle() override { fs::remove_all(folder_); }
 
   static bool HasVerilator() { return std::system("command -v verilator >/dev/null 2>&1") == 0; }

@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/npy.h"
+#include "base/test_path.h"
 #include "net/graph_builder.h"
 #include "net/model_file.h"
 #include "tests/shared_data.h"
@@ -177,9 +178,7 @@ struct Ran {
 class FusionCommand : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              fmt::format("lichen_fusion_{}",
-                          testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = TestPath(testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     Write("x.npy", {1, 5, 5}, 255);
@@ -386,7 +385,7 @@ TEST_F(FusionCommand, TakesShapesAndWidthsFromALayer) {
     EXPECT_THAT(ran.err, HasSubstr(remark));
   }
   ExpectFailure(1, "compile --model m.lichen --layer other --size 7x9", "convolutions: conv");
-  ExpectFailure(2, "compile --model m.lichen --layer conv", "give --size");
+  ExpectFailure(2, "compile --model m.lichen --layer conv", "--size HEIGHTxWIDTH is required");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // `lichen quantize` takes all.
 #include <gtest/gtest.h>
 
+#include "base/test_path.h"
 #include "codec/codec.h"
 #include "flow/evaluate.h"
 #include "flow/quantise_codec.h"
@@ -45,7 +46,7 @@ class Kodak : public testing::Test {
     LICHEN_NEEDS_SHARED("data/kodak");
     LICHEN_NEEDS_SHARED("data/train");
     LICHEN_NEEDS_SHARED("weights/xlic");
-    folder_ = fs::temp_directory_path() / "lichen_kodak_test";
+    folder_ = TestPath("kodak");
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }

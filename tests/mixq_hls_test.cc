@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 
 #include "accel/mixq/folding.h"
 #include "accel/mixq/weights.h"
+#include "base/test_path.h"
 #include "engine/run_model.h"
 #include "net/check.h"
 #include "net/graph_builder.h"
@@ -195,7 +195,7 @@ in_pe = 6
 
 class MixqHls : public testing::Test {
  protected:
-  MixqHls() : folder_(fs::temp_directory_path() / fmt::format("lichen_mixq_{}", ::getpid())) {
+  MixqHls() : folder_(TestPath("mixq")) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/test_path.h"
 #include "target/packing_proof.h"
 #include "tests/shared_data.h"
 
@@ -90,7 +91,7 @@ TEST(GoldenPacking, SumsOfDeeperCascadesAreNotBelowTheirs) {
 class PackingCommand : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = fs::temp_directory_path() / "lichen_packing_test";
+    folder_ = TestPath("packing");
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

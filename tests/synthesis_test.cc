@@ -2,13 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/test_path.h"
 #include "net/graph_builder.h"
 #include "net/model_file.h"
 
@@ -51,7 +51,7 @@ IntNet Net() {
 
 class Synthesis : public testing::Test {
  protected:
-  Synthesis() : folder_(fs::temp_directory_path() / fmt::format("lichen_synth_{}", ::getpid())) {
+  Synthesis() : folder_(TestPath("synth")) {
     fs::create_directories(folder_);
     EXPECT_TRUE(SaveModel(folder_ / "m.lichen", Model(Net())));
     std::ofstream(folder_ / "d.toml") << kDesign;

@@ -9,6 +9,7 @@
 #include "accel/tile/estimate.h"
 #include "accel/tile/plan.h"
 #include "accel/tile/simulate.h"
+#include "base/test_path.h"
 #include "engine/reference.h"
 #include "net/check.h"
 #include "net/graph_builder.h"
@@ -465,7 +466,7 @@ TEST(TilePlanFile, KeepsABoardOfOnesOwn) {
   Plan plan = TiledPlan();
   plan.board.name = "mine";
   plan.board.memory.latency_ns = 123.5;
-  const auto path = std::filesystem::temp_directory_path() / "lichen_tile_test.plan";
+  const auto path = TestPath("tile_test.plan");
   ASSERT_TRUE(SavePlan(path, plan));
   const auto loaded = LoadPlan(path);
   std::filesystem::remove(path);

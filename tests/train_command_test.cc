@@ -9,8 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <sstream>
+
+#include "base/test_path.h"
 
 namespace lichen {
 namespace {
@@ -40,7 +41,7 @@ log_steps = 5
 class TrainCommand : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / fmt::format("lichen_train_{}", std::random_device()());
+    folder_ = TestPath("train");
     fs::create_directories(folder_ / "pictures");
     PutText("recipe.toml", kRecipe);
   }

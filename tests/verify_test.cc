@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/graph_builder.h"
 #include "net/model_file.h"
@@ -126,9 +126,7 @@ IntNet OtherNet() {
 
 class Bundle : public testing::Test {
  protected:
-  Bundle() : folder_(fs::temp_directory_path() / fmt::format("lichen_bundle_{}", ::getpid())) {
-    fs::create_directories(folder_);
-  }
+  Bundle() : folder_(TestPath("bundle")) { fs::create_directories(folder_); }
   ~Bundle() override { fs::remove_all(folder_); }
 
   static bool HasVerilator() { return std::system("command -v verilator >/dev/null 2>&1") == 0; }

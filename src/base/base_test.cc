@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/npy.h"
 #include "base/requantise.h"
+#include "base/test_path.h"
 #include "base/threads.h"
 
 namespace lichen {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path Scratch(const std::string& name) {
-  const fs::path path = fs::temp_directory_path() / ("lichen_base_" + name);
+  const fs::path path = TestPath(name);
   fs::remove_all(path);
   return path;
 }

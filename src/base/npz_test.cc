@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/files.h"
+#include "base/test_path.h"
 
 namespace lichen {
 namespace {
@@ -115,7 +116,7 @@ class Npz : public ::testing::Test {
     return arrays ? "" : arrays.error().message;
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / "lichen_npz_test";
+  const fs::path folder_ = TestPath("npz");
   std::vector<uint8_t> a_, b_;
 };
 

@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "base/files.h"
+#include "base/test_path.h"
 #include "image/image.h"
 #include "image/writer.h"
 
@@ -26,7 +25,7 @@ TEST(Iou, OfEqualDisjointAndHalfOverlappingBoxes) {
 class BoxFolder : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / fmt::format("lichen_boxes_{}", std::random_device()());
+    folder_ = TestPath("boxes");
     for (const char* name : {"a.png", "b.png", "c.png"}) {
       ASSERT_TRUE(WriteImage(folder_ / "images" / name,
                              MakeImage({.height = 50, .width = 100, .channels = 3})));

@@ -6,9 +6,9 @@
 
 #include <filesystem>
 #include <numeric>
-#include <random>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "data/cifar10.h"
 
 namespace lichen {
@@ -21,7 +21,7 @@ using testing::HasSubstr;
 class LabelledPicturesFile : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / fmt::format("lichen_data_{}", std::random_device()());
+    folder_ = TestPath("data");
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }

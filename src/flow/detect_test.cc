@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "net/importer.h"
 #include "report/table.h"
 
@@ -138,8 +138,7 @@ TEST(EvaluateDetection, ReadsALabelledFolder) {
   }
   const auto model = Import("ultranet-qbin", weights);
   ASSERT_TRUE(model) << model.error().message;
-  const fs::path folder =
-      fs::temp_directory_path() / fmt::format("lichen_detect_{}", std::random_device()());
+  const fs::path folder = TestPath("detect");
   fs::create_directories(folder / "images");
   fs::copy(pictures / "000.jpg", folder / "images");
   // Its label in pixels of 640x360: 295 to 382, 131 to 232.

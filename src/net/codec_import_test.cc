@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/import/safetensors.h"
 #include "net/test_util.h"
@@ -126,7 +127,7 @@ TEST(XlicImport, TurnsTheKernelsOfTheSynthesis) {
 }
 
 TEST(XlicImport, NamesAFileOfBrokenFloats) {
-  const auto folder = std::filesystem::temp_directory_path() / "lichen_net_test_xlic";
+  const auto folder = TestPath("net_xlic");
   ASSERT_TRUE(WriteFile(folder / "ana_w.bin", std::string_view("12345")).has_value());
   const auto model = Import("xlic", folder);
   std::filesystem::remove_all(folder);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/export/difference.h"
 #include "net/export/formats.h"
@@ -26,9 +27,7 @@ namespace fs = std::filesystem;
 class Export : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              fmt::format("lichen_export_test_{}",
-                          ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = TestPath(::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }

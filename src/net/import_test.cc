@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/import/safetensors.h"
 #include "net/test_util.h"
@@ -193,7 +194,7 @@ TEST(UltranetImport, HasTheHeadOfTheStoredOutput) {
 }
 
 TEST(UltranetImport, NamesFoundAndExpectedSize) {
-  const auto path = std::filesystem::temp_directory_path() / "lichen_net_test_short.qbin";
+  const auto path = TestPath("net_short.qbin");
   ASSERT_TRUE(WriteFile(path, std::string_view("short")).has_value());
   const auto model = Import("ultranet-qbin", path);
   std::filesystem::remove(path);
@@ -230,7 +231,7 @@ TEST(SjtuBypassImport, FoldsToTheIntegersOfItsAuthors) {
 }
 
 TEST(SjtuBypassImport, NamesTheArrayThatIsBad) {
-  const auto path = std::filesystem::temp_directory_path() / "lichen_net_test_empty.npz";
+  const auto path = TestPath("net_empty.npz");
   // A .zip archive without members.
   ASSERT_TRUE(WriteFile(path, std::string_view("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22)));
   const auto model = Import("sjtu-bypass", path);
@@ -240,7 +241,7 @@ TEST(SjtuBypassImport, NamesTheArrayThatIsBad) {
 }
 
 TEST(SkynetImport, RefusesFilesOfAnotherSizeAndWideWeights) {
-  const auto folder = std::filesystem::temp_directory_path() / "lichen_net_test_skynet";
+  const auto folder = TestPath("net_skynet");
   const auto error = [&](size_t weight_bytes, char weight, size_t bias_bytes) {
     EXPECT_TRUE(
         WriteFile(folder / "SkyNet.wt", std::string_view(std::string(weight_bytes, weight))));

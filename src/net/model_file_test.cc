@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/tensor.h"
+#include "base/test_path.h"
 #include "net/check.h"
 #include "net/identity.h"
 #include "net/json.h"
@@ -81,7 +82,7 @@ TEST(ModelFile, KeepsImportedNets) {
   LICHEN_SKIP_WITHOUT(path);
   const auto model = Import("streamlic", path);
   ASSERT_TRUE(model.has_value()) << model.error().message;
-  const auto file = std::filesystem::temp_directory_path() / "lichen_net_test.lichen";
+  const auto file = TestPath("net.lichen");
   ASSERT_TRUE(SaveModel(file, *model).has_value());
   const auto loaded = LoadModel(file);
   std::filesystem::remove(file);
@@ -122,12 +123,12 @@ TEST(ModelFile, DetectsEveryFlippedByte) {
 }
 
 TEST(ModelFile, NamesTheFile) {
-  const auto file = std::filesystem::temp_directory_path() / "lichen_net_test_bad.lichen";
+  const auto file = TestPath("net_bad.lichen");
   ASSERT_TRUE(WriteFile(file, std::string_view("no model")).has_value());
   const auto model = LoadModel(file);
   std::filesystem::remove(file);
   ASSERT_FALSE(model.has_value());
-  EXPECT_THAT(model.error().message, HasSubstr("lichen_net_test_bad.lichen"));
+  EXPECT_THAT(model.error().message, HasSubstr("net_bad.lichen"));
 }
 
 // Behind the checksum: a payload that someone made on purpose.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/test_path.h"
 #include "image/synthetic.h"
 #include "image/writer.h"
 #include "quant/statistics.h"
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path Scratch(const std::string& name) {
-  const fs::path path = fs::temp_directory_path() / ("lichen_quant_" + name);
+  const fs::path path = TestPath(name);
   fs::remove_all(path);
   return path;
 }

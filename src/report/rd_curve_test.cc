@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "base/test_path.h"
 
 namespace lichen {
 namespace {
@@ -58,7 +59,7 @@ TEST(CompareAtPoint, FindsThePointsDistance) {
 }
 
 TEST(LoadRdCurves, RejectsWhatAreNoCurves) {
-  const auto path = std::filesystem::temp_directory_path() / "lichen_rd_curve_test.json";
+  const auto path = TestPath("rd_curve_test.json");
   for (const char* text : {"", "[1]", R"({"a": 3})", R"({"a": [[1]]})", R"({"a": [["1", 2]]})"}) {
     ASSERT_TRUE(WriteFile(path, std::string_view(text)));
     EXPECT_FALSE(LoadRdCurves(path)) << text;

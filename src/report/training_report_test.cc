@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/test_path.h"
 
 namespace lichen {
 namespace {
@@ -78,12 +79,12 @@ TEST(TrainingRun, NamesTheLineThatIsBad) {
     ASSERT_FALSE(run.has_value()) << line;
     EXPECT_THAT(run.error().message, HasSubstr(words));
   }
-  const auto path = std::filesystem::temp_directory_path() / "lichen_training_report_test.jsonl";
+  const auto path = TestPath("training_report_test.jsonl");
   ASSERT_TRUE(WriteFile(path, std::string_view("bad\n{}\n")).has_value());
   const auto run = LoadTrainingRun(path);
   std::filesystem::remove(path);
   ASSERT_FALSE(run.has_value());
-  EXPECT_THAT(run.error().message, HasSubstr("lichen_training_report_test.jsonl: line 1: "));
+  EXPECT_THAT(run.error().message, HasSubstr("training_report_test.jsonl: line 1: "));
 }
 
 TEST(TrainingRun, DeepNestingIsRefused) {

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "base/test_path.h"
+
 namespace lichen {
 namespace {
 
@@ -60,7 +62,7 @@ class Memory : public testing::Test {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitizer's own memory hides the program's";
 #endif
-    folder_ = fs::temp_directory_path() / "lichen_memory_test";
+    folder_ = TestPath("memory");
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
