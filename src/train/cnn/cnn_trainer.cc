@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/threads.h"
+#include "net/check.h"
 #include "net/model_file.h"
 #include "train/cnn/cnn.h"
 #include "train/cnn/cnn_task.h"
@@ -258,6 +259,15 @@ class Run {
             net.metadata["data"] = result_.source;
           },
           model);
+      if (const auto* net = std::get_if<IntNet>(&model)) {
+        const auto check = CheckIntNet(*net);
+        if (!check) {
+          return Fail(
+              "the weights of step {} make no integer network ({}): the training has diverged; "
+              "begin again with a lower learning_rate",
+              state_.step, check.error().message);
+        }
+      }
       LICHEN_TRY_VOID(SaveModel(result_.model, model));
     }
     return log_.Write({{"event", "checkpoint"}, {"step", state_.step}});

@@ -83,6 +83,13 @@ TEST_F(CnnTrainer, LearnsAndExports) {
   EXPECT_EQ(std::get<IntNet>(*model).metadata.at("bitw"), "44444");
 }
 
+TEST_F(CnnTrainer, SaysThatItDiverged) {
+  recipe_.training.learning_rate = recipe_.training.final_learning_rate = 1e12;
+  const auto result = TrainCnn(recipe_, {.threads = 1});
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("the training has diverged"));
+}
+
 TEST_F(CnnTrainer, ResumedRunsGiveTheSameLosses) {
   ASSERT_TRUE(TrainCnn(recipe_, {.threads = 1}));
   const std::vector<double> whole = Losses();
