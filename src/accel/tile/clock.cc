@@ -155,7 +155,8 @@ class Engine {
   };
 
   bool Advance() {
-    bool is_moving = Read(kLoadReader) | Read(kWeightReader) | Read(kFetchReader);
+    bool is_moving = false;
+    for (const int reader : {kLoadReader, kWeightReader, kFetchReader}) is_moving |= Read(reader);
     Signal(kLoad, load_.finished(), load_instructions_);
     Signal(kWeight, weight_.finished(), weight_instructions_);
     is_moving |= HandOut();

@@ -42,8 +42,7 @@ Span StoredSpan(const Axis& axis, int64_t tile, int64_t positions, int64_t phase
 class StoreMaker {
  public:
   StoreMaker(const Plan& plan, const PlannedLayer& planned, int64_t ty, int64_t tx, int64_t base)
-      : design_(plan.design),
-        layer_(planned.layer),
+      : layer_(planned.layer),
         m_(planned.mapping),
         tensor_(plan.tensors[planned.output]),
         ty_(ty),
@@ -142,7 +141,6 @@ class StoreMaker {
     return store;
   }
 
-  const Design& design_;
   const Layer& layer_;
   const Mapping& m_;
   const TensorPlace& tensor_;
