@@ -69,8 +69,8 @@ void AddEvalCommand(CLI::App& app, Invocation& invocation) {
   command
       ->add_option(
           "--labels", options->labels,
-          "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels (default: DIR holds "
-          "images/ and labels.csv or labels/, as for lichen train)")
+          "detect: CSV with columns file, xmin, xmax, ymin, ymax in pixels (default: DIR is a "
+          "labelled folder, as for lichen train)")
       ->type_name("CSV");
 }
 

@@ -76,7 +76,6 @@ module fusion_engine #(
   logic write_error;
   logic [39:0] program_address;
   logic [15:0] program_words;
-  // What the driver reads back, from 0x40 on.
   axi_lite_registers #(
       .Id(32'h4C49_4346), .Version(32'h1), .Count(9),
       .Values(288'(Rows) | 288'(Columns) << 32 | 288'(ColumnSets) << 64 |

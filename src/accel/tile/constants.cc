@@ -86,8 +86,8 @@ Result<void> CheckRequant(const ChannelRequant& r, int64_t max, std::string_view
   for (int64_t multiplier : r.multiplier) {
     if (multiplier < -max || multiplier > max) {
       return Fail(
-          "{}: multiplier {} exceeds {}, and no smaller one gives the same results: train with "
-          "fewer bits of activations, or take the fusion machine (--family fusion)",
+          "{}: multiplier {} exceeds {}, and no smaller one was found that gives the same results: "
+          "train with fewer bits of activations, or take the fusion machine (--family fusion)",
           what, multiplier, max);
     }
   }
@@ -227,8 +227,7 @@ Result<void> CheckWidths(const IntGraph& graph, const Layer& layer, const Design
   if (out.min >= 0 && out.max <= UINT16_MAX) return {};
   return Fail(
       "the result holds {} to {}, an element of memory 16 bits: give the layer a narrower range, "
-      "or "
-      "take the fusion machine (--family fusion)",
+      "or take the fusion machine (--family fusion)",
       out.min, out.max);
 }
 

@@ -263,7 +263,7 @@ class Run {
         const auto check = CheckIntNet(*net);
         if (!check) {
           return Fail(
-              "the weights of step {} make no integer network ({}): the training has diverged; "
+              "the weights of step {} make no integer network ({}): if the training has diverged, "
               "begin again with a lower learning_rate",
               state_.step, check.error().message);
         }
