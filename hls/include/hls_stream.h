@@ -3,9 +3,10 @@
 // Contract: first in, first out, of any length (as in Vitis's C simulation: depths count in hardware alone), one
 // writer and one reader. read() waits for an element where processes run side by side (hls::simulation::Run(), which
 // Vitis HLS does not have); a read for which no process is left to write ends the program with exit code 1 and names
-// the stream. Elements that nobody read are a warning.
+// all streams that are waited for. Elements that nobody read are a warning.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -22,14 +23,16 @@ namespace simulation {
 // All streams share one lock: elements are few.
 struct State {
   std::mutex mutex;
-  int running = 1;  // processes that do not wait for an element
-  int waiting = 0;
-  const char* last_name = "";  // of the stream that was waited for last
+  int running = 1;                      // processes that do not wait for an element
+  std::vector<const char*> waited_for;  // names of streams
 
   void StopWhereAllWait() const {
-    if (running > 0 || waiting == 0) return;
-    std::fprintf(stderr, "stream %s is read while empty, and nothing is left to write it\n",
-                 last_name);
+    if (running > 0 || waited_for.empty()) return;
+    // All of them: which process comes last to wait is chance.
+    for (const char* name : waited_for) {
+      std::fprintf(stderr, "stream %s is read while empty, and nothing is left to write it\n",
+                   name);
+    }
     std::_Exit(1);
   }
 };
@@ -85,7 +88,7 @@ class stream {
     elements_.push_back(element);
     if (!is_waited_for_) return;
     is_waited_for_ = false;
-    --state.waiting;
+    state.waited_for.erase(std::find(state.waited_for.begin(), state.waited_for.end(), name_));
     ++state.running;
     written_.notify_one();
   }
@@ -94,8 +97,7 @@ class stream {
     std::unique_lock<std::mutex> lock(state.mutex);
     if (elements_.empty()) {
       --state.running;
-      ++state.waiting;
-      state.last_name = name_;
+      state.waited_for.push_back(name_);
       is_waited_for_ = true;
       state.StopWhereAllWait();
       written_.wait(lock, [this] { return !elements_.empty(); });
